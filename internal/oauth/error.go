@@ -1,0 +1,48 @@
+package oauth
+
+// Code is an error code of the OAuth extensions error registry (RFC 6749 §11.4),
+// or one of the two that this service adds for its own problem documents.
+type Code string
+
+const (
+	// InvalidRequest is a malformed request (RFC 6749 §5.2, RFC 6750 §3.1).
+	InvalidRequest Code = "invalid_request"
+	// InvalidRedirectURI is a redirect_uris member that breaks a rule (RFC 7591 §3.2.2).
+	InvalidRedirectURI Code = "invalid_redirect_uri"
+	// InvalidClientMetadata is any other member that breaks a rule (RFC 7591 §3.2.2).
+	InvalidClientMetadata Code = "invalid_client_metadata"
+	// InvalidToken is a missing, wrong or revoked bearer token (RFC 6750 §3.1).
+	InvalidToken Code = "invalid_token"
+	// RateLimitExceeded is a request above a limit.
+	RateLimitExceeded Code = "rate_limit_exceeded"
+	// ServerError is a fault of this server (RFC 6749 §4.1.2.1).
+	ServerError Code = "server_error"
+	// TemporarilyUnavailable is an overload or an outage of what this server needs (RFC 6749 §4.1.2.1).
+	TemporarilyUnavailable Code = "temporarily_unavailable"
+)
+
+// Error is what a client did wrong, or what it should be told: a code and a
+// description that is safe to send. The cause, if any, is for the log alone.
+type Error struct {
+	Code        Code
+	Description string
+	Cause       error
+}
+
+func (e *Error) Error() string {
+	if e.Cause == nil {
+		return string(e.Code) + ": " + e.Description
+	}
+	return string(e.Code) + ": " + e.Description + ": " + e.Cause.Error()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// ErrTokenMissing is a request without a bearer token: its challenge carries no
+// error code (RFC 6750 §3.1).
+var ErrTokenMissing error = &Error{Code: InvalidToken, Description: "a registration access token is required"}
+
+// ErrTokenInvalid is one answer for a wrong token, another client's token and an
+// unknown client, so that nobody learns which clients exist (RFC 7592 §2.1).
+var ErrTokenInvalid error = &Error{Code: InvalidToken, Description: "the registration access token is not valid for this client"}
