@@ -1,0 +1,214 @@
+package registration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/seed-9c856424/registrar/internal/credential"
+	"github.com/seed-9c856424/registrar/internal/oauth"
+	"github.com/seed-9c856424/registrar/internal/tenant"
+)
+
+// Service is the registry of clients.
+type Service struct {
+	Store Store
+	// Admit is asked once a registration has passed the rules and before anything is
+	// stored. Its error refuses the registration and is returned as it is.
+	Admit  func(ctx context.Context, from netip.Addr) error
+	Now    func() time.Time
+	Random io.Reader
+}
+
+// Access is who asks: the credentials presented and the circumstances.
+type Access struct {
+	// Token is the registration access token; empty when none was presented.
+	Token credential.Secret
+	// From is the address of the client, as far as the proxies in between are trusted.
+	From netip.Addr
+	// Agent is the User-Agent.
+	Agent string
+}
+
+// Registered is a client and those of its credentials that can be told now.
+type Registered struct {
+	Client *Client
+	// Secret is set only when this call issued it.
+	Secret credential.Secret
+	// AccessToken is the registration access token, as issued or as presented.
+	AccessToken credential.Secret
+}
+
+// Register creates a client of the tenant (RFC 7591 §3). It returns an *oauth.Error
+// of code invalid_redirect_uri or invalid_client_metadata for metadata that breaks a
+// rule, what Admit returns, and what the store returns.
+func (s *Service) Register(ctx context.Context, t *tenant.Tenant, access Access, asked Metadata) (*Registered, error) {
+	metadata, defaulted, err := applyRules(t.Policy, asked)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Admit(ctx, access.From); err != nil {
+		return nil, err
+	}
+	registered, err := s.mint(t, access, metadata, defaulted)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Store.Create(ctx, registered.Client); err != nil {
+		return nil, err
+	}
+	return registered, nil
+}
+
+// mint makes the client, its identifier and its credentials.
+func (s *Service) mint(t *tenant.Tenant, access Access, metadata Metadata, defaulted bool) (*Registered, error) {
+	now := s.now()
+	id, err := ulid.New(ulid.Timestamp(now), s.Random)
+	if err != nil {
+		return nil, fmt.Errorf("draw a client_id: %w", err)
+	}
+	client := &Client{
+		Tenant: t.ID, ID: clientID(id), Origin: OriginDynamic, ScopePolicy: ScopeExplicit,
+		Metadata: metadata, AuthMethodDefaulted: defaulted,
+		CreatedAt: now, CreatedFrom: access.From, CreatedAgent: access.Agent, UpdatedAt: now, Version: 1,
+	}
+	registered := &Registered{Client: client}
+	if registered.AccessToken, err = credential.Mint(s.Random, credential.RegistrationAccessToken, tokenSubject(id)); err != nil {
+		return nil, err
+	}
+	client.AccessTokenDigest = registered.AccessToken.Digest()
+	registered.Secret, err = s.issueSecret(client)
+	return registered, err
+}
+
+// issueSecret gives the client a new secret, or none where its method uses none.
+func (s *Service) issueSecret(client *Client) (credential.Secret, error) {
+	if !client.Metadata.TokenEndpointAuthMethod.UsesSecret() {
+		client.SecretDigest = nil
+		return "", nil
+	}
+	secret, err := credential.Mint(s.Random, credential.ClientSecret, "")
+	client.SecretDigest = secret.Digest()
+	return secret, err
+}
+
+// Authenticate returns the client that the registration access token belongs to, if it
+// is the one with this id (RFC 7592 §2). It returns oauth.ErrTokenMissing,
+// oauth.ErrTokenInvalid, or what the store returns. A valid token of another client is
+// revoked, if the tenant's policy says so: whoever presents it there is confused or a thief.
+func (s *Service) Authenticate(ctx context.Context, t *tenant.Tenant, id string, token credential.Secret) (*Client, error) {
+	if token == "" {
+		return nil, oauth.ErrTokenMissing
+	}
+	ownerID, wellFormed := tokenOwner(token)
+	if !wellFormed {
+		return nil, oauth.ErrTokenInvalid
+	}
+	owner, err := s.Store.Find(ctx, t.ID, ownerID)
+	if errors.Is(err, ErrNotFound) {
+		return nil, oauth.ErrTokenInvalid
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !owner.AccessTokenDigest.Verifies(token) {
+		return nil, oauth.ErrTokenInvalid
+	}
+	if owner.ID != id {
+		return nil, s.punishMisuse(ctx, t, owner)
+	}
+	return owner, nil
+}
+
+// punishMisuse revokes a token that was presented on another client, where the policy says so.
+func (s *Service) punishMisuse(ctx context.Context, t *tenant.Tenant, owner *Client) error {
+	if t.Policy.RevokeMisusedToken {
+		if err := s.Store.RevokeAccessToken(ctx, t.ID, owner.ID, owner.AccessTokenDigest); err != nil {
+			return err
+		}
+	}
+	return oauth.ErrTokenInvalid
+}
+
+// Replacement is the body of an update (RFC 7592 §2.2).
+type Replacement struct {
+	ClientID string
+	// ClientSecret is the present secret; empty when it was not sent.
+	ClientSecret credential.Secret
+	Metadata     Metadata
+}
+
+// maxUpdateAttempts bounds how often an update starts over because another came first.
+const maxUpdateAttempts = 10
+
+// Update replaces what the client registered (RFC 7592 §2.2); the client is one that
+// Authenticate returned. It returns an *oauth.Error of code invalid_request for a
+// client_id or client_secret that is not the client's, the errors of Register for
+// metadata, oauth.ErrTokenInvalid if the token ended meanwhile, and what the store
+// returns. An error means that nothing changed.
+func (s *Service) Update(ctx context.Context, t *tenant.Tenant, client *Client, access Access, r Replacement) (*Registered, error) {
+	id := client.ID
+	for range maxUpdateAttempts {
+		updated, err := s.replace(ctx, t, client, access, r)
+		if !errors.Is(err, ErrConflict) {
+			return updated, err
+		}
+		if client, err = s.Authenticate(ctx, t, id, access.Token); err != nil {
+			return nil, err
+		}
+	}
+	return nil, &oauth.Error{Code: oauth.TemporarilyUnavailable, Description: "the client is being updated by others, try again shortly"}
+}
+
+func (s *Service) replace(ctx context.Context, t *tenant.Tenant, current *Client, access Access, r Replacement) (*Registered, error) {
+	if err := checkIdentity(current, r); err != nil {
+		return nil, err
+	}
+	metadata, defaulted, err := applyRules(t.Policy, r.Metadata)
+	if err != nil {
+		return nil, err
+	}
+	updated := *current
+	updated.Metadata, updated.UpdatedAt = metadata, s.now()
+	sameMethod := metadata.TokenEndpointAuthMethod == current.Metadata.TokenEndpointAuthMethod
+	updated.AuthMethodDefaulted = defaulted || (sameMethod && current.AuthMethodDefaulted)
+	registered := &Registered{Client: &updated, AccessToken: access.Token}
+	if !sameMethod {
+		if registered.Secret, err = s.issueSecret(&updated); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.Store.Update(ctx, &updated); err != nil {
+		return nil, err
+	}
+	return registered, nil
+}
+
+// checkIdentity holds the update to the client that it is about (RFC 7592 §2.2).
+func checkIdentity(current *Client, r Replacement) error {
+	if r.ClientID != current.ID {
+		return &oauth.Error{Code: oauth.InvalidRequest, Description: "client_id: it must be the one of the registration"}
+	}
+	if r.ClientSecret != "" && !current.SecretDigest.Verifies(r.ClientSecret) {
+		return &oauth.Error{Code: oauth.InvalidRequest, Description: "client_secret: it must be the present secret, a client cannot choose one"}
+	}
+	return nil
+}
+
+// Delete ends the client (RFC 7592 §2.3); it is one that Authenticate returned. It
+// returns oauth.ErrTokenInvalid if the client is already gone, and what the store returns.
+func (s *Service) Delete(ctx context.Context, client *Client) error {
+	err := s.Store.Delete(ctx, client.Tenant, client.ID)
+	if errors.Is(err, ErrNotFound) {
+		return oauth.ErrTokenInvalid
+	}
+	return err
+}
+
+// now is the time that a row can hold: both stores keep microseconds.
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Microsecond) }
