@@ -1,0 +1,120 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"gorm.io/gorm"
+
+	"github.com/seed-9c856424/registrar/internal/credential"
+	"github.com/seed-9c856424/registrar/internal/registration"
+)
+
+// Create implements [registration.Store].
+func (s *Store) Create(ctx context.Context, c *registration.Client) error {
+	row, err := newClientRow(c)
+	if err != nil {
+		return err
+	}
+	_, err = s.exec(ctx, "create a client", func(db *gorm.DB) *gorm.DB {
+		return db.Create(row)
+	})
+	return err
+}
+
+const findClient = `SELECT owner, origin, scope_policy, metadata, auth_method_defaulted,
+	secret_digest, access_token_digest, created_at, created_from, created_agent, updated_at, version
+	FROM clients WHERE tenant = ? AND id = ?`
+
+// Find implements [registration.Store].
+func (s *Store) Find(ctx context.Context, tenant, id string) (*registration.Client, error) {
+	if !storable(tenant) || !storable(id) {
+		return nil, registration.ErrNotFound
+	}
+	r := clientRow{Tenant: tenant, ID: id}
+	err := attempt(ctx, "find a client", func() error {
+		return s.read.WithContext(ctx).Raw(findClient, tenant, id).Row().Scan(
+			&r.Owner, &r.Origin, &r.ScopePolicy, &r.Metadata, &r.AuthMethodDefaulted,
+			&r.SecretDigest, &r.AccessTokenDigest, &r.CreatedAt, &r.CreatedFrom, &r.CreatedAgent, &r.UpdatedAt, &r.Version)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, registration.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.client()
+}
+
+const (
+	byKey     = "tenant = ? AND id = ?"
+	byVersion = byKey + " AND version = ?"
+	byToken   = byKey + " AND access_token_digest = ?"
+)
+
+// Update implements [registration.Store].
+func (s *Store) Update(ctx context.Context, c *registration.Client) error {
+	if !storable(c.Tenant) || !storable(c.ID) {
+		return registration.ErrConflict
+	}
+	metadata, err := encodeMetadata(c.Metadata)
+	if err != nil {
+		return err
+	}
+	changes := map[string]any{
+		"metadata": metadata, "auth_method_defaulted": c.AuthMethodDefaulted,
+		"secret_digest": []byte(c.SecretDigest), "access_token_digest": []byte(c.AccessTokenDigest),
+		"updated_at": c.UpdatedAt, "version": c.Version + 1,
+	}
+	updated, err := s.exec(ctx, "update a client", func(db *gorm.DB) *gorm.DB {
+		return db.Model(&clientRow{}).Where(byVersion, c.Tenant, c.ID, c.Version).Updates(changes)
+	})
+	if err != nil {
+		return err
+	}
+	if updated == 0 {
+		return registration.ErrConflict
+	}
+	c.Version++
+	return nil
+}
+
+// RevokeAccessToken implements [registration.Store].
+func (s *Store) RevokeAccessToken(ctx context.Context, tenant, id string, digest credential.Digest) error {
+	if !storable(tenant) || !storable(id) {
+		return nil
+	}
+	changes := map[string]any{"access_token_digest": nil, "version": gorm.Expr("version + 1")}
+	_, err := s.exec(ctx, "revoke an access token", func(db *gorm.DB) *gorm.DB {
+		return db.Model(&clientRow{}).Where(byToken, tenant, id, []byte(digest)).Updates(changes)
+	})
+	return err
+}
+
+// Delete implements [registration.Store].
+func (s *Store) Delete(ctx context.Context, tenant, id string) error {
+	if !storable(tenant) || !storable(id) {
+		return registration.ErrNotFound
+	}
+	deleted, err := s.exec(ctx, "delete a client", func(db *gorm.DB) *gorm.DB {
+		return db.Where(byKey, tenant, id).Delete(&clientRow{})
+	})
+	if err != nil {
+		return err
+	}
+	if deleted == 0 {
+		return registration.ErrNotFound
+	}
+	return nil
+}
+
+// exec runs one writing statement and returns how many rows it changed.
+func (s *Store) exec(ctx context.Context, what string, write func(*gorm.DB) *gorm.DB) (rows int64, err error) {
+	err = attempt(ctx, what, func() error {
+		done := write(s.write.WithContext(ctx))
+		rows = done.RowsAffected
+		return done.Error
+	})
+	return rows, err
+}

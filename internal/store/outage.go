@@ -1,0 +1,133 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/seed-9c856424/registrar/internal/oauth"
+)
+
+// readOnlyTransaction is the SQLSTATE of a write to a standby.
+const readOnlyTransaction = "25006"
+
+// Transactions that the database undid for the sake of another one: serialization
+// failure and deadlock. Nothing of them is left, so they can be repeated. A connection
+// that broke is another matter: the statement may have been carried out, so it is never
+// repeated here, and the driver repeats only what it has not yet sent.
+var undone = []string{"40001", "40P01"}
+
+const (
+	maxAttempts = 5
+	firstPause  = 5 * time.Millisecond
+)
+
+// attempt runs a statement, again if the database undid it, and says what became of it:
+// sql.ErrNoRows, the end of the caller's patience, a fault, or an *oauth.Error of code
+// temporarily_unavailable.
+func attempt(ctx context.Context, what string, statement func() error) error {
+	pause := firstPause
+	for n := 1; ; n++ {
+		err := statement()
+		if n == maxAttempts || !slices.Contains(undone, sqlState(err)) || !wait(ctx, rand.N(pause)) {
+			return explain(ctx, what, err)
+		}
+		pause *= 2
+	}
+}
+
+// wait reports false if the context ends first.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func explain(ctx context.Context, what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(ctx.Err(), context.Canceled):
+		return fmt.Errorf("%s: %w", what, context.Canceled)
+	case errors.Is(err, sql.ErrNoRows) || ourFault(err):
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return &oauth.Error{
+		Code:        oauth.TemporarilyUnavailable,
+		Description: "the service cannot reach its database, try again shortly",
+		Cause:       fmt.Errorf("%s: %w", what, err),
+	}
+}
+
+// faultClasses are the SQLSTATE classes of statements that will never succeed: bad
+// data, broken constraint, bad SQL or schema.
+var faultClasses = []string{"22", "23", "42"}
+
+// faultCodes are SQLite's primary codes for the same.
+var faultCodes = []int{
+	sqlite3.SQLITE_ERROR, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT,
+	sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE,
+}
+
+// ourFault reports whether the database is well and the statement is not. Any error that
+// neither database has a code for comes from the way there.
+func ourFault(err error) bool {
+	if state := sqlState(err); state != "" {
+		return slices.Contains(faultClasses, state[:2])
+	}
+	var lite *sqlite.Error
+	return errors.As(err, &lite) && slices.Contains(faultCodes, lite.Code()&0xff)
+}
+
+// sqlState returns the SQLSTATE of a PostgreSQL error, five characters, or nothing.
+func sqlState(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && len(pg.Code) == 5 {
+		return pg.Code
+	}
+	return ""
+}
+
+// reason is the cause of a failure to connect, in one line for people.
+func reason(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return oneLine(errors.New(pg.Message))
+	}
+	return oneLine(rootCause(err))
+}
+
+// rootCause is the innermost error, of the last attempt if there were several.
+func rootCause(err error) error {
+	for {
+		var inner error
+		switch e := err.(type) {
+		case interface{ Unwrap() error }:
+			inner = e.Unwrap()
+		case interface{ Unwrap() []error }:
+			if all := e.Unwrap(); len(all) > 0 {
+				inner = all[len(all)-1]
+			}
+		}
+		if inner == nil {
+			return err
+		}
+		err = inner
+	}
+}
+
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

@@ -1,0 +1,115 @@
+package store
+
+import (
+	"bytes"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/seed-9c856424/registrar/internal/registration"
+)
+
+// clientRow is a row of the table clients.
+type clientRow struct {
+	Tenant              string `gorm:"primaryKey"`
+	ID                  string `gorm:"primaryKey"`
+	Owner               sql.Null[string]
+	Origin              string
+	ScopePolicy         string
+	Metadata            string
+	AuthMethodDefaulted bool
+	SecretDigest        []byte
+	AccessTokenDigest   []byte
+	CreatedAt           time.Time `gorm:"autoCreateTime:false"`
+	CreatedFrom         sql.Null[string]
+	CreatedAgent        string
+	UpdatedAt           time.Time `gorm:"autoUpdateTime:false"`
+	Version             int64
+}
+
+// TableName is the name of the table.
+func (clientRow) TableName() string { return "clients" }
+
+func newClientRow(c *registration.Client) (*clientRow, error) {
+	if !storable(c.Tenant) || !storable(c.ID) {
+		return nil, errors.New("a client's key is text without NUL")
+	}
+	metadata, err := encodeMetadata(c.Metadata)
+	if err != nil {
+		return nil, err
+	}
+	row := &clientRow{
+		Tenant: c.Tenant, ID: c.ID, Owner: nullable(c.Owner),
+		Origin: string(c.Origin), ScopePolicy: string(c.ScopePolicy),
+		Metadata: metadata, AuthMethodDefaulted: c.AuthMethodDefaulted,
+		SecretDigest: c.SecretDigest, AccessTokenDigest: c.AccessTokenDigest,
+		CreatedAt: c.CreatedAt, CreatedAgent: asText(c.CreatedAgent),
+		UpdatedAt: c.UpdatedAt, Version: c.Version,
+	}
+	if c.CreatedFrom.IsValid() {
+		row.CreatedFrom = nullable(c.CreatedFrom.String())
+	}
+	return row, nil
+}
+
+func (r *clientRow) client() (*registration.Client, error) {
+	c := &registration.Client{
+		Tenant: r.Tenant, ID: r.ID, Owner: r.Owner.V,
+		Origin: registration.Origin(r.Origin), ScopePolicy: registration.ScopePolicy(r.ScopePolicy),
+		AuthMethodDefaulted: r.AuthMethodDefaulted,
+		SecretDigest:        r.SecretDigest, AccessTokenDigest: r.AccessTokenDigest,
+		CreatedAt: r.CreatedAt.UTC(), CreatedAgent: r.CreatedAgent,
+		UpdatedAt: r.UpdatedAt.UTC(), Version: r.Version,
+	}
+	if err := json.Unmarshal([]byte(r.Metadata), &c.Metadata); err != nil {
+		return nil, fmt.Errorf("metadata: %w", err)
+	}
+	if !r.CreatedFrom.Valid {
+		return c, nil
+	}
+	from, err := netip.ParseAddr(r.CreatedFrom.V)
+	if err != nil {
+		return nil, fmt.Errorf("created_from: %w", err)
+	}
+	c.CreatedFrom = from
+	return c, nil
+}
+
+// encodeMetadata writes the JSON of m. The client's jwks goes in byte for byte, where
+// encoding/json would rewrite it.
+func encodeMetadata(m registration.Metadata) (string, error) {
+	jwks := m.JWKS
+	m.JWKS = nil
+	var doc bytes.Buffer
+	encoder := json.NewEncoder(&doc)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(m); err != nil {
+		return "", fmt.Errorf("metadata: %w", err)
+	}
+	object := strings.TrimSuffix(doc.String(), "}\n")
+	if len(jwks) == 0 {
+		return object + "}", nil
+	}
+	if !json.Valid(jwks) {
+		return "", errors.New("metadata: jwks is not JSON")
+	}
+	return object + `,"jwks":` + string(jwks) + "}", nil
+}
+
+func nullable(s string) sql.Null[string] { return sql.Null[string]{V: s, Valid: s != ""} }
+
+// storable reports whether a text column can hold s: PostgreSQL refuses anything else,
+// even in a comparison.
+func storable(s string) bool {
+	return utf8.ValidString(s) && !strings.Contains(s, "\x00")
+}
+
+// asText makes what came in a header storable.
+func asText(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+}

@@ -1,0 +1,115 @@
+// Package store keeps clients in SQLite or PostgreSQL, through GORM. It is the only
+// package that knows the schema and the databases' errors.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/seed-9c856424/registrar/internal/registration"
+)
+
+// Store is a database of clients. Its methods are safe for concurrent use.
+type Store struct {
+	database
+	write, read *gorm.DB
+	migrator    *goose.Provider
+}
+
+var _ registration.Store = (*Store)(nil)
+
+// database is what differs between the databases. Its pools connect when they are used.
+type database struct {
+	// description names the database to people, without its password.
+	description string
+	embedded    bool
+	// writers and readers are the same pool where the database takes many writers.
+	writers, readers *sql.DB
+	dialector        func(*sql.DB) gorm.Dialector
+	// folder holds the migrations, in the SQL of dialect.
+	folder  string
+	dialect goose.Dialect
+	locking []goose.ProviderOption
+	// hasVersions asks whether any migration was ever applied.
+	hasVersions string
+}
+
+var databases = map[string]func(databaseURL string) (database, error){
+	"sqlite":     sqliteDatabase,
+	"postgres":   postgresDatabase,
+	"postgresql": postgresDatabase,
+}
+
+// Open connects to the database that the URL names:
+//
+//   - sqlite://PATH, a file, created if there is none, for the eyes of its owner only.
+//     The path is relative or absolute and taken as it stands: nothing in it is
+//     percent-decoded, and it takes no parameters.
+//   - postgres://… or postgresql://…, with the parameters of libpq, and pool_max_conns,
+//     the bound on open connections (32 without it). Through a PgBouncer that pools
+//     transactions and does not track prepared statements, add
+//     default_query_exec_mode=exec; migrate past it, without it in between.
+//
+// The schema is left as it is: see [Store.Migrate]. An error is one line for people and
+// never holds the password.
+func Open(ctx context.Context, databaseURL string) (*Store, error) {
+	scheme, _, _ := strings.Cut(databaseURL, "://")
+	prepare, known := databases[scheme]
+	if !known {
+		return nil, errors.New("the database URL must begin with sqlite://, postgres:// or postgresql://")
+	}
+	d, err := prepare(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{database: d}
+	if err := s.connect(ctx); err != nil {
+		_ = s.Close()
+		return nil, fmt.Errorf("cannot open %s: %s", d.description, reason(err))
+	}
+	return s, nil
+}
+
+func (s *Store) connect(ctx context.Context) (err error) {
+	if err := errors.Join(s.writers.PingContext(ctx), s.readers.PingContext(ctx)); err != nil {
+		return err
+	}
+	if s.write, err = s.attach(s.writers); err != nil {
+		return err
+	}
+	if s.read, err = s.attach(s.readers); err != nil {
+		return err
+	}
+	s.migrator, err = s.newMigrator()
+	return err
+}
+
+// attach puts GORM before a pool. Every statement is a transaction of its own, and
+// GORM's logger, which prints values, is off.
+func (d database) attach(pool *sql.DB) (*gorm.DB, error) {
+	return gorm.Open(d.dialector(pool), &gorm.Config{
+		Logger:                 logger.Discard,
+		SkipDefaultTransaction: true,
+		DisableAutomaticPing:   true,
+	})
+}
+
+// Close ends all connections. Calls that are under way fail.
+func (s *Store) Close() error {
+	return errors.Join(s.readers.Close(), s.writers.Close())
+}
+
+// Describe names the database to people: "SQLite, registrar.db" or
+// "PostgreSQL, db.example:5432/registrar". It holds no password.
+func (s *Store) Describe() string { return s.description }
+
+// Embedded reports whether the database lives in this process and its file, and so has
+// no operator who migrates it.
+func (s *Store) Embedded() bool { return s.embedded }
