@@ -1,0 +1,98 @@
+package httpapi
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/routers"
+
+	"github.com/seed-9c856424/registrar/gen/api"
+)
+
+// contract is the embedded contract as this server keeps it: with its own address, and
+// with the form of a registration that it answers by default.
+type contract struct {
+	yaml, json []byte
+	operations map[routed]*operation
+}
+
+// routed is how the router knows an operation, below the issuer's path.
+type routed struct{ method, path string }
+
+// operation is what the contract demands of a request.
+type operation struct {
+	route      *routers.Route
+	id         string
+	secured    bool
+	parameters openapi3.Parameters
+	// body is the schema of a JSON body, nil where the operation takes none.
+	body *openapi3.Schema
+	// members are the names that the body's schema declares.
+	members map[string]bool
+}
+
+// exampleIssuer is the address that the contract's examples and its server entry hold.
+const exampleIssuer = "http://localhost:8080"
+
+// bareByDefault is how the contract declares the default form of a registration.
+const (
+	bareByDefault      = "application/json:\n          schema:\n            $ref: '#/components/schemas/ClientInformation'\n"
+	envelopedByDefault = "application/json:\n          schema:\n            $ref: '#/components/schemas/ClientInformationEnvelope'\n"
+)
+
+func loadContract(issuer string, enveloped bool) (*contract, error) {
+	text := bytes.ReplaceAll(api.ContractYAML, []byte(exampleIssuer), []byte(issuer))
+	if enveloped {
+		text = bytes.ReplaceAll(text, []byte(bareByDefault), []byte(envelopedByDefault))
+	}
+	doc, err := openapi3.NewLoader().LoadFromData(text)
+	if err != nil {
+		return nil, fmt.Errorf("read the contract: %w", err)
+	}
+	encoded, err := doc.MarshalJSON()
+	if err != nil {
+		return nil, fmt.Errorf("encode the contract: %w", err)
+	}
+	c := &contract{yaml: text, json: encoded, operations: map[routed]*operation{}}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			c.operations[routed{method, routerPath(path)}] = newOperation(doc, path, item, method, op)
+		}
+	}
+	return c, nil
+}
+
+func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method string, op *openapi3.Operation) *operation {
+	o := &operation{
+		route:      &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op},
+		id:         op.OperationID,
+		secured:    op.Security != nil && len(*op.Security) > 0,
+		parameters: slices.Concat(item.Parameters, op.Parameters),
+	}
+	if op.RequestBody != nil {
+		o.body = op.RequestBody.Value.Content["application/json"].Schema.Value
+		o.members = declared(o.body)
+	}
+	return o
+}
+
+// declared returns the names of the members that a schema describes.
+func declared(schema *openapi3.Schema) map[string]bool {
+	names := map[string]bool{}
+	for name := range schema.Properties {
+		names[name] = true
+	}
+	for _, part := range schema.AllOf {
+		maps.Copy(names, declared(part.Value))
+	}
+	return names
+}
+
+// routerPath spells a path of the contract for the router: {client_id} as :client_id.
+func routerPath(path string) string {
+	return strings.NewReplacer("{", ":", "}", "").Replace(path)
+}

@@ -1,0 +1,124 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/seed-9c856424/registrar/internal/credential"
+	"github.com/seed-9c856424/registrar/internal/registration"
+)
+
+// exchange is what the middleware learns of a request and the handlers need: the
+// generated interface hands them the parameters and a context only.
+type exchange struct {
+	traceID string
+	accept  string
+	access  registration.Access
+	// client is who the registration access token belongs to, on operations that need one.
+	client *registration.Client
+}
+
+type exchangeKey struct{}
+
+func exchangeOf(ctx context.Context) *exchange {
+	return ctx.Value(exchangeKey{}).(*exchange)
+}
+
+// trace opens the exchange, bounds its time, and writes its line to the access log. The
+// line holds the route and not the path, into which a client may have put a token.
+func (s *server) trace(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		began := time.Now()
+		x := newExchange(c)
+		ctx, cancel := context.WithTimeout(context.WithValue(c.Request().Context(), exchangeKey{}, x), s.RequestTime)
+		defer cancel()
+		c.SetRequest(c.Request().WithContext(ctx))
+		c.Response().Header().Set(echo.HeaderXRequestID, x.traceID)
+		if err := next(c); err != nil {
+			c.Error(err)
+		}
+		s.logAccess(c, x, time.Since(began))
+		return nil
+	}
+}
+
+func newExchange(c echo.Context) *exchange {
+	r := c.Request()
+	from, _ := netip.ParseAddr(c.RealIP())
+	return &exchange{
+		traceID: newTraceID(),
+		accept:  r.Header.Get(echo.HeaderAccept),
+		access: registration.Access{
+			Token: bearerToken(r.Header.Get(echo.HeaderAuthorization)),
+			From:  from.Unmap(),
+			Agent: printable(r.UserAgent()),
+		},
+	}
+}
+
+// newTraceID returns 128 random bits in the form of a W3C trace id.
+func newTraceID() string {
+	var id [16]byte
+	_, _ = rand.Read(id[:])
+	return hex.EncodeToString(id[:])
+}
+
+// bearerToken returns the token of an Authorization header, or "" where it holds none.
+// The scheme is matched without case (RFC 9110 §11.1).
+func bearerToken(authorization string) credential.Secret {
+	scheme, token, _ := strings.Cut(authorization, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return credential.Secret(strings.TrimSpace(token))
+}
+
+const maxPrintable = 256
+
+// printable keeps of a text what is fit to store and to show: at most 256 characters of ASCII.
+func printable(header string) string {
+	visible := strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, header)
+	return visible[:min(len(visible), maxPrintable)]
+}
+
+func (s *server) logAccess(c echo.Context, x *exchange, took time.Duration) {
+	attrs := []slog.Attr{
+		slog.String("method", c.Request().Method),
+		slog.String("route", c.Path()),
+		slog.Int("status", c.Response().Status),
+		slog.Int64("bytes", c.Response().Size),
+		slog.Int64("micros", took.Microseconds()),
+		slog.String("address", x.access.From.String()),
+		slog.String("trace_id", x.traceID),
+	}
+	if x.client != nil {
+		attrs = append(attrs, slog.String("client_id", x.client.ID))
+	}
+	s.Log.LogAttrs(c.Request().Context(), slog.LevelInfo, "request", attrs...)
+}
+
+// guard turns a panic into an error, which is answered and logged like any other fault.
+func (s *server) guard(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			if cause := recover(); cause != nil {
+				err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+			}
+		}()
+		return next(c)
+	}
+}

@@ -1,0 +1,117 @@
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/seed-9c856424/registrar/gen/api"
+	"github.com/seed-9c856424/registrar/internal/registration"
+	"github.com/seed-9c856424/registrar/internal/tenant"
+)
+
+// Options are what the edge needs of the other rooms.
+type Options struct {
+	Tenant   *tenant.Tenant
+	Registry *registration.Service
+	// Refused is told of every refused registration; its error, if any, is the answer
+	// instead of the refusal.
+	Refused func(ctx context.Context, from netip.Addr) error
+	// Ready returns an error while the store cannot serve.
+	Ready func(ctx context.Context) error
+	// TrustedProxies are the peers whose X-Forwarded-For counts.
+	TrustedProxies []netip.Prefix
+	// MaxBody is the largest request body in bytes.
+	MaxBody int64
+	// RequestTime bounds the handling of one request.
+	RequestTime time.Duration
+	// Enveloped makes the envelope the default form of a registration.
+	Enveloped bool
+	Log       *slog.Logger
+	Now       func() time.Time
+}
+
+// server implements the operations of the contract.
+type server struct {
+	Options
+	contract *contract
+	metadata *metadata
+	// base is the path of the issuer, empty for most.
+	base string
+}
+
+var _ api.StrictServerInterface = (*server)(nil)
+
+// New returns the handler of the whole public API. It fails only if the contract or the
+// issuer is not what the build and the configuration have checked.
+func New(o Options) (http.Handler, error) {
+	issuer, err := url.Parse(o.Tenant.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{Options: o, base: issuer.Path, metadata: newMetadata(o.Tenant)}
+	if s.contract, err = loadContract(o.Tenant.Issuer, o.Enveloped); err != nil {
+		return nil, err
+	}
+	e := echo.New()
+	e.HTTPErrorHandler = s.renderError
+	e.IPExtractor = clientAddress(o.TrustedProxies)
+	e.Use(s.trace, s.guard, s.headers, s.cors(), s.limitRefusals, s.limitBody, s.validate)
+	s.route(e)
+	return e, nil
+}
+
+// route serves every operation below the issuer's path, the metadata also with the path
+// inserted (RFC 8414 §3.1), and health at the root too, where probes look for it.
+func (s *server) route(e *echo.Echo) {
+	handlers := api.NewStrictHandler(s, nil)
+	router := headRouter{e}
+	api.RegisterHandlersWithBaseURL(router, handlers, s.base)
+	if s.base != "" {
+		router.GET("/.well-known/oauth-authorization-server"+s.base, handlers.GetAuthorizationServerMetadata)
+		router.GET("/.well-known/openid-configuration"+s.base, handlers.GetOpenIDConfiguration)
+		router.GET("/healthz", handlers.GetHealth)
+		router.GET("/readyz", handlers.GetReadiness)
+	}
+}
+
+// headRouter answers HEAD wherever GET is answered (RFC 9110 §9.3.2); net/http drops the body.
+type headRouter struct{ *echo.Echo }
+
+// GET routes both methods.
+func (r headRouter) GET(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	r.HEAD(path, h, m...)
+	return r.Echo.GET(path, h, m...)
+}
+
+// operationPath is the path of the contract that a path of the router serves.
+func (s *server) operationPath(routed string) string {
+	path := strings.TrimPrefix(routed, s.base)
+	if s.base != "" && strings.HasPrefix(routed, "/.well-known/") {
+		path = strings.TrimSuffix(routed, s.base)
+	}
+	return path
+}
+
+// clientAddress finds the address of the client: the peer's, or what trusted proxies say
+// of it. A header from anyone else counts for nothing.
+func clientAddress(trusted []netip.Prefix) echo.IPExtractor {
+	if len(trusted) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, prefix := range trusted {
+		options = append(options, echo.TrustIPRange(&net.IPNet{
+			IP:   prefix.Addr().AsSlice(),
+			Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen()),
+		}))
+	}
+	return echo.ExtractIPFromXFFHeader(options...)
+}

@@ -1,0 +1,150 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// The bounds of a body. They are far above what a registration needs, and keep what a
+// hostile one costs small.
+const (
+	maxNesting  = 16
+	maxElements = 4096
+)
+
+// malformed is a body that is not one JSON object in good form.
+type malformed struct {
+	// member is the top-level member that the fault is in, empty for the body itself.
+	member string
+	reason string
+}
+
+func (m *malformed) Error() string { return m.reason }
+
+// decodeObject reads one JSON object in strict form (RFC 8259, RFC 7493): unique member
+// names, valid UTF-8, nothing behind it, bounded in depth and length. It returns
+// *malformed for everything else, and the reader's own errors as they are.
+func decodeObject(body io.Reader) (map[string]any, error) {
+	d := strictDecoder{Decoder: jsontext.NewDecoder(body)}
+	if kind := d.PeekKind(); kind != '{' && kind != 0 {
+		return nil, &malformed{reason: "the body must be a JSON object"}
+	}
+	value, err := d.value()
+	if err != nil {
+		return nil, d.fault(err)
+	}
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, d.trailing(err)
+	}
+	return value.(map[string]any), nil
+}
+
+type strictDecoder struct {
+	*jsontext.Decoder
+	// member is the top-level member that is being read.
+	member string
+}
+
+func (d *strictDecoder) value() (any, error) {
+	switch d.PeekKind() {
+	case '{':
+		return d.object()
+	case '[':
+		return d.array()
+	}
+	token, err := d.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	switch token.Kind() {
+	case '"':
+		return token.String(), nil
+	case '0':
+		return json.Number(token.String()), nil
+	case 'n':
+		return nil, nil
+	}
+	return token.Bool(), nil
+}
+
+func (d *strictDecoder) object() (map[string]any, error) {
+	if err := d.enter(); err != nil {
+		return nil, err
+	}
+	object := map[string]any{}
+	for d.PeekKind() != '}' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		key := name.String()
+		if d.StackDepth() == 1 {
+			d.member = key
+		}
+		if object[key], err = d.value(); err != nil {
+			return nil, err
+		}
+		if len(object) > maxElements {
+			return nil, &malformed{d.member, fmt.Sprintf("an object holds at most %d members", maxElements)}
+		}
+	}
+	_, err := d.ReadToken()
+	return object, err
+}
+
+func (d *strictDecoder) array() ([]any, error) {
+	if err := d.enter(); err != nil {
+		return nil, err
+	}
+	array := []any{}
+	for d.PeekKind() != ']' {
+		value, err := d.value()
+		if err != nil {
+			return nil, err
+		}
+		if array = append(array, value); len(array) > maxElements {
+			return nil, &malformed{d.member, fmt.Sprintf("an array holds at most %d elements", maxElements)}
+		}
+	}
+	_, err := d.ReadToken()
+	return array, err
+}
+
+func (d *strictDecoder) enter() error {
+	if d.StackDepth() >= maxNesting {
+		return &malformed{d.member, fmt.Sprintf("values nest at most %d deep", maxNesting)}
+	}
+	_, err := d.ReadToken()
+	return err
+}
+
+// fault says what is wrong without quoting the body, as the decoder's own errors do.
+func (d *strictDecoder) fault(err error) error {
+	var (
+		known     *malformed
+		syntactic *jsontext.SyntacticError
+	)
+	switch {
+	case errors.As(err, &known):
+		return err
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return &malformed{d.member, "a member name stands twice in one object"}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return &malformed{d.member, "the JSON text ends too early"}
+	case errors.As(err, &syntactic):
+		return &malformed{d.member, fmt.Sprintf("the body is not valid JSON in UTF-8, at byte %d", syntactic.ByteOffset)}
+	}
+	return err
+}
+
+func (d *strictDecoder) trailing(err error) error {
+	var syntactic *jsontext.SyntacticError
+	if err == nil || errors.As(err, &syntactic) {
+		return &malformed{reason: "something stands behind the JSON object"}
+	}
+	return err
+}

@@ -1,0 +1,157 @@
+package httpapi
+
+import (
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/labstack/echo/v4"
+
+	"github.com/seed-9c856424/registrar/internal/oauth"
+	"github.com/seed-9c856424/registrar/internal/registration"
+)
+
+// limitBody refuses a body that is too large, by its declared length at once and by what
+// arrives while it is read.
+func (s *server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		if r.ContentLength > s.MaxBody {
+			return &http.MaxBytesError{Limit: s.MaxBody}
+		}
+		r.Body = http.MaxBytesReader(c.Response(), r.Body, s.MaxBody)
+		return next(c)
+	}
+}
+
+// limitRefusals counts the registrations that are refused for what the client sent: they
+// have a limit of their own, so that abuse neither is free nor locks out the valid
+// registrations of others behind the same address.
+func (s *server) limitRefusals(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		err := next(c)
+		if op := s.operation(c); err == nil || op == nil || op.id != "registerClient" {
+			return err
+		}
+		if status := answerTo(err).status; status >= 500 || status == http.StatusTooManyRequests {
+			return err
+		}
+		ctx := c.Request().Context()
+		if limited := s.Refused(ctx, exchangeOf(ctx).access.From); limited != nil {
+			return limited
+		}
+		return err
+	}
+}
+
+// operation returns what the contract says of the routed request, nil where the router
+// itself refuses it.
+func (s *server) operation(c echo.Context) *operation {
+	method := c.Request().Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	return s.contract.operations[routed{method, s.operationPath(c.Path())}]
+}
+
+// validate holds the request to the contract: credentials, parameters, body, in this
+// order, so that who may not ask learns nothing of what would be wrong.
+func (s *server) validate(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		op := s.operation(c)
+		if op == nil {
+			return next(c)
+		}
+		for _, step := range []func(echo.Context, *operation) error{s.authenticate, s.validateParameters, s.validateBody} {
+			if err := step(c, op); err != nil {
+				return err
+			}
+		}
+		return next(c)
+	}
+}
+
+func (s *server) authenticate(c echo.Context, op *operation) (err error) {
+	if !op.secured {
+		return nil
+	}
+	ctx := c.Request().Context()
+	x := exchangeOf(ctx)
+	x.client, err = s.Registry.Authenticate(ctx, s.Tenant, c.Param("client_id"), x.access.Token)
+	return err
+}
+
+func (s *server) validateParameters(c echo.Context, op *operation) error {
+	if len(op.parameters) == 0 {
+		return nil
+	}
+	input := &openapi3filter.RequestValidationInput{Request: c.Request(), Route: op.route, PathParams: map[string]string{}}
+	for _, name := range c.ParamNames() {
+		input.PathParams[name] = c.Param(name)
+	}
+	for _, parameter := range op.parameters {
+		if err := openapi3filter.ValidateParameter(c.Request().Context(), input, parameter.Value); err != nil {
+			return &oauth.Error{Code: oauth.InvalidRequest, Description: parameter.Value.Name + ": the parameter is not valid"}
+		}
+	}
+	return nil
+}
+
+// validateBody leaves the value that it validated on the request, for the generated
+// binding to take: a second, looser decoding could see something else.
+func (s *server) validateBody(c echo.Context, op *operation) error {
+	if op.body == nil {
+		return nil
+	}
+	r := c.Request()
+	if !isPlainJSON(r.Header) {
+		return echo.ErrUnsupportedMediaType
+	}
+	object, err := decodeObject(r.Body)
+	if err != nil {
+		return bodyFault(op, err)
+	}
+	if err := op.reduce(object); err != nil {
+		return bodyFault(op, err)
+	}
+	if err := op.body.VisitJSON(object, openapi3.VisitAsRequest(), openapi3.MultiErrors()); err != nil {
+		return bodyFault(op, err)
+	}
+	r.Body = validatedBody{ReadCloser: r.Body, value: object}
+	return nil
+}
+
+// isPlainJSON reports whether the body is declared as JSON that is not compressed.
+func isPlainJSON(h http.Header) bool {
+	mediaType, _, err := mime.ParseMediaType(h.Get(echo.HeaderContentType))
+	coding := h.Get(echo.HeaderContentEncoding)
+	return err == nil && mediaType == echo.MIMEApplicationJSON && (coding == "" || strings.EqualFold(coding, "identity"))
+}
+
+// reduce drops what counts as omitted and what is not known (RFC 7591 §2). Of the
+// additional members only the localised ones stay, and those are strings.
+func (op *operation) reduce(object map[string]any) error {
+	for name, value := range object {
+		localized := registration.IsLocalized(name)
+		if value == nil || value == "" || !op.members[name] && !localized {
+			delete(object, name)
+			continue
+		}
+		if _, isString := value.(string); localized && !isString {
+			return &malformed{name, "value must be a string"}
+		}
+	}
+	return nil
+}
+
+// validatedBody is a request body that also tells the value it was found to hold.
+type validatedBody struct {
+	io.ReadCloser
+	value any
+}
+
+// ValidatedValue is where the generated binding looks.
+func (b validatedBody) ValidatedValue() any { return b.value }
