@@ -21,12 +21,12 @@ func TestLanguageTag(t *testing.T) {
 		{"de-419-DE", false}, {"a-DE", false}, {"ar-a-aaa-b-bbb-a-ccc", false},
 
 		{"ja", true}, {"fr-CA", true}, {"FR-ca", true}, {"EN-gb-OED", true}, {"sgn-BE-FR", true}, {"zh-min-nan", true},
-		{"art-lojban", true}, {"xx", true}, {"abcd", true}, {"abcdefgh", true}, {"zh-aaa-bbb-ccc-Hant", true},
+		{"art-lojban", true}, {"sgn-ase-US", true}, {"xx", true}, {"abcd", true}, {"abcdefgh", true}, {"zh-aaa-bbb-ccc-Hant", true},
 		{"en-1abc", true}, {"en-0-ab", true}, {"x-a", true}, {"x-1-2-3", true},
 
 		{"", false}, {"-", false}, {"e", false}, {"abcdefghi", false}, {"e1", false}, {"fr_CA", false}, {"fr-", false},
 		{"-fr", false}, {"fr--CA", false}, {"fr CA", false}, {"fr-CA ", false}, {"é", false}, {"fr#CA", false},
-		{"zh-aaa-bbb-ccc-ddd", false}, {"abcd-aaa", false}, {"en-Latn-Latn", false}, {"en-US-US", false},
+		{"zh-aaa-bbb-ccc-ddd", false}, {"abcd-aaa", false}, {"en-Latn-Latn", false}, {"en-US-US", false}, {"en-US-US-abc", false},
 		{"en-abcd-1abc-Latn", false}, {"en-abc1", false}, {"en-US-abcdefghi", false}, {"en-a", false}, {"en-a-x-b", false},
 		{"en-a-b", false}, {"en-a-abcdefghi", false}, {"x", false}, {"x-", false}, {"x-abcdefghi", false},
 		{"en-x", false}, {"i-unknown", false}, {"i", false}, {"en-\u212A", false}, {"\u212Ao", false},

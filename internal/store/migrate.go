@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"time"
 
 	"github.com/pressly/goose/v3"
 
@@ -27,28 +26,20 @@ func (d database) newMigrator() (*goose.Provider, error) {
 	return goose.NewProvider(d.dialect, d.writers, files, options...)
 }
 
-const (
-	maxMigrations  = 20
-	migrationPause = 50 * time.Millisecond
-)
-
 // Migrate applies the migrations that the database lacks. Any number of processes may
 // do so at once: on PostgreSQL they take turns; on SQLite, where no lock outlives a
 // transaction, the one that comes second fails, looks again and goes on from there.
 func (s *Store) Migrate(ctx context.Context) error {
-	for n := 1; ; n++ {
+	return repeat(ctx, func(error) bool { return s.embedded }, func() error {
 		pending, err := s.Pending(ctx)
 		if err != nil || pending == 0 {
 			return err
 		}
-		_, err = s.migrator.Up(ctx)
-		if err == nil {
-			return nil
-		}
-		if !s.embedded || n == maxMigrations || !wait(ctx, migrationPause) {
+		if _, err := s.migrator.Up(ctx); err != nil {
 			return fmt.Errorf("migrate %s: %w", s.description, err)
 		}
-	}
+		return nil
+	})
 }
 
 // Pending returns how many migrations the database lacks.

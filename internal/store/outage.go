@@ -26,24 +26,37 @@ const readOnlyTransaction = "25006"
 // repeated here, and the driver repeats only what it has not yet sent.
 var undone = []string{"40001", "40P01"}
 
+// maxAttempts is how often anything is tried, with firstPause and then twice as long,
+// at most, in between.
 const (
-	maxAttempts = 5
-	firstPause  = 5 * time.Millisecond
+	maxAttempts = 6
+	firstPause  = 10 * time.Millisecond
 )
+
+// repeat makes a call until it succeeds or fails in a way that another attempt would not
+// mend, and returns how it last ended.
+func repeat(ctx context.Context, mends func(error) bool, call func() error) error {
+	pause := firstPause
+	for n := 1; ; n++ {
+		err := call()
+		if err == nil || n == maxAttempts || !mends(err) {
+			return err
+		}
+		if !wait(ctx, rand.N(pause)) { //nolint:gosec // rivals need to part, not to be unpredictable
+			return err
+		}
+		pause *= 2
+	}
+}
 
 // attempt runs a statement, again if the database undid it, and says what became of it:
 // sql.ErrNoRows, the end of the caller's patience, a fault, or an *oauth.Error of code
 // temporarily_unavailable.
 func attempt(ctx context.Context, what string, statement func() error) error {
-	pause := firstPause
-	for n := 1; ; n++ {
-		err := statement()
-		if n == maxAttempts || !slices.Contains(undone, sqlState(err)) || !wait(ctx, rand.N(pause)) {
-			return explain(ctx, what, err)
-		}
-		pause *= 2
-	}
+	return explain(ctx, what, repeat(ctx, wasUndone, statement))
 }
+
+func wasUndone(err error) bool { return slices.Contains(undone, sqlState(err)) }
 
 // wait reports false if the context ends first.
 func wait(ctx context.Context, d time.Duration) bool {
@@ -83,14 +96,25 @@ var faultCodes = []int{
 	sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE,
 }
 
-// ourFault reports whether the database is well and the statement is not. Any error that
+// ourFault reports whether the database is well and the statement is not. An error that
 // neither database has a code for comes from the way there.
 func ourFault(err error) bool {
 	if state := sqlState(err); state != "" {
 		return slices.Contains(faultClasses, state[:2])
 	}
+	return slices.Contains(faultCodes, sqliteCode(err))
+}
+
+// isLocked reports whether another process has the SQLite file for itself.
+func isLocked(err error) bool { return sqliteCode(err) == sqlite3.SQLITE_BUSY }
+
+// sqliteCode returns the primary code of a SQLite error, or 0.
+func sqliteCode(err error) int {
 	var lite *sqlite.Error
-	return errors.As(err, &lite) && slices.Contains(faultCodes, lite.Code()&0xff)
+	if errors.As(err, &lite) {
+		return lite.Code() & 0xff
+	}
+	return 0
 }
 
 // sqlState returns the SQLSTATE of a PostgreSQL error, five characters, or nothing.
@@ -115,7 +139,7 @@ func reason(err error) string {
 func rootCause(err error) error {
 	for {
 		var inner error
-		switch e := err.(type) {
+		switch e := err.(type) { //nolint:errorlint // it walks the chain link by link
 		case interface{ Unwrap() error }:
 			inner = e.Unwrap()
 		case interface{ Unwrap() []error }:

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -365,7 +366,7 @@ func TestAttempt(t *testing.T) {
 	}{
 		{"at once", []error{nil}, 1, nil},
 		{"after a serialization failure and a deadlock", []error{conflict, &pgconn.PgError{Code: "40P01"}, nil}, 3, nil},
-		{"never", []error{conflict, conflict, conflict, conflict, conflict, nil}, maxAttempts, conflict},
+		{"never", slices.Repeat([]error{conflict}, maxAttempts+1), maxAttempts, conflict},
 		{"a broken connection is not repeated", []error{io.ErrUnexpectedEOF, nil}, 1, io.ErrUnexpectedEOF},
 		{"completion unknown is not repeated", []error{&pgconn.PgError{Code: "40003"}, nil}, 1, nil},
 	} {

@@ -85,7 +85,7 @@ var creating sync.Mutex
 func createPrivate(path string) error {
 	creating.Lock()
 	defer creating.Unlock()
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
 	if err == nil {
 		return file.Close()
 	}

@@ -78,7 +78,11 @@ func Open(ctx context.Context, databaseURL string) (*Store, error) {
 }
 
 func (s *Store) connect(ctx context.Context) (err error) {
-	if err := errors.Join(s.writers.PingContext(ctx), s.readers.PingContext(ctx)); err != nil {
+	// A process that finds a SQLite file on its way to WAL mode is refused at once.
+	err = repeat(ctx, isLocked, func() error {
+		return errors.Join(s.writers.PingContext(ctx), s.readers.PingContext(ctx))
+	})
+	if err != nil {
 		return err
 	}
 	if s.write, err = s.attach(s.writers); err != nil {

@@ -52,9 +52,9 @@ func openMigrated(t *testing.T, databaseURL string) *Store {
 	return s
 }
 
-func mustExec(t *testing.T, s *Store, sql string, args ...any) {
+func mustExec(t *testing.T, s *Store, sql string) {
 	t.Helper()
-	if _, err := s.writers.ExecContext(t.Context(), sql, args...); err != nil {
+	if _, err := s.writers.ExecContext(t.Context(), sql); err != nil {
 		t.Fatal(err)
 	}
 }
