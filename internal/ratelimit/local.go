@@ -9,7 +9,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// DefaultKeys is how many keys a [Local] remembers unless told otherwise: about 10 MB.
+// DefaultKeys is how many keys a [Local] remembers unless told otherwise: about 16 MB.
 const DefaultKeys = 1 << 16
 
 // Local limits within this process.
