@@ -31,8 +31,10 @@ type operation struct {
 	parameters openapi3.Parameters
 	// body is the schema of a JSON body, nil where the operation takes none.
 	body *openapi3.Schema
-	// members are the names that the body's schema declares.
-	members map[string]bool
+	// members are the names that the body's schema declares, forbidden those of them that
+	// must not be sent.
+	members   map[string]bool
+	forbidden []string
 }
 
 // exampleIssuer is the address that the contract's examples and its server entry hold.
@@ -75,21 +77,27 @@ func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method 
 	}
 	if op.RequestBody != nil {
 		o.body = op.RequestBody.Value.Content["application/json"].Schema.Value
-		o.members = declared(o.body)
+		properties := declared(o.body)
+		o.members = map[string]bool{}
+		for name, schema := range properties {
+			o.members[name] = true
+			if schema.Value.Not != nil {
+				o.forbidden = append(o.forbidden, name)
+			}
+		}
+		slices.Sort(o.forbidden)
 	}
 	return o
 }
 
-// declared returns the names of the members that a schema describes.
-func declared(schema *openapi3.Schema) map[string]bool {
-	names := map[string]bool{}
-	for name := range schema.Properties {
-		names[name] = true
-	}
+// declared returns the members that a schema describes.
+func declared(schema *openapi3.Schema) openapi3.Schemas {
+	members := openapi3.Schemas{}
+	maps.Copy(members, schema.Properties)
 	for _, part := range schema.AllOf {
-		maps.Copy(names, declared(part.Value))
+		maps.Copy(members, declared(part.Value))
 	}
-	return names
+	return members
 }
 
 // routerPath spells a path of the contract for the router: {client_id} as :client_id.

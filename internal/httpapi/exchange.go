@@ -6,7 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
-	"net/netip"
+	"net/http"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -38,7 +38,7 @@ func exchangeOf(ctx context.Context) *exchange {
 func (s *server) trace(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		began := time.Now()
-		x := newExchange(c)
+		x := s.newExchange(c.Request())
 		ctx, cancel := context.WithTimeout(context.WithValue(c.Request().Context(), exchangeKey{}, x), s.RequestTime)
 		defer cancel()
 		c.SetRequest(c.Request().WithContext(ctx))
@@ -51,15 +51,13 @@ func (s *server) trace(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-func newExchange(c echo.Context) *exchange {
-	r := c.Request()
-	from, _ := netip.ParseAddr(c.RealIP())
+func (s *server) newExchange(r *http.Request) *exchange {
 	return &exchange{
 		traceID: newTraceID(),
-		accept:  r.Header.Get(echo.HeaderAccept),
+		accept:  fieldValue(r.Header, echo.HeaderAccept),
 		access: registration.Access{
 			Token: bearerToken(r.Header.Get(echo.HeaderAuthorization)),
-			From:  from.Unmap(),
+			From:  clientAddress(r, s.TrustedProxies),
 			Agent: printable(r.UserAgent()),
 		},
 	}

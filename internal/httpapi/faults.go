@@ -3,6 +3,7 @@ package httpapi
 import (
 	"cmp"
 	"errors"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +18,8 @@ type fault struct {
 	// path is where: the member's name and what stands below it; empty for the body itself.
 	path   []string
 	reason string
+	// text says that the body is not JSON, which is no doing of the member it is found in.
+	text bool
 }
 
 // identifying are the members of an update that tell which registration it is about
@@ -29,12 +32,12 @@ var identifying = []string{
 var faultCodes = []oauth.Code{oauth.InvalidRequest, oauth.InvalidRedirectURI, oauth.InvalidClientMetadata}
 
 // bodyFault turns what the contract finds in a registration's body into the OAuth error
-// of that operation (RFC 7591 §3.2.2), or returns the error of a failed read as it is.
-// The description holds the member and the rule, never the value.
+// of that operation (RFC 7591 §3.2.2). The description holds the member and the rule,
+// never the value.
 func bodyFault(op *operation, err error) error {
 	found := faultsOf(err)
 	if len(found) == 0 {
-		return err
+		return readFault(err)
 	}
 	worst := slices.MinFunc(found, func(a, b fault) int {
 		return cmp.Or(
@@ -43,6 +46,15 @@ func bodyFault(op *operation, err error) error {
 		)
 	})
 	return &oauth.Error{Code: worst.code(op), Description: describable(worst.describe(op))}
+}
+
+// readFault is a body that did not arrive: too large, too slow, or cut off.
+func readFault(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return err
+	}
+	return &oauth.Error{Code: oauth.InvalidClientMetadata, Description: "the body did not arrive in full", Cause: err}
 }
 
 func (f fault) member() string {
@@ -55,14 +67,14 @@ func (f fault) member() string {
 // identifies reports whether the fault is in a member that the operation's body has in
 // order to tell the registration; in any other body such a member is unknown.
 func (f fault) identifies(op *operation) bool {
-	return op.members[f.member()] && slices.Contains(identifying, f.member())
+	return !f.text && op.members[f.member()] && slices.Contains(identifying, f.member())
 }
 
 func (f fault) code(op *operation) oauth.Code {
 	switch {
 	case f.identifies(op):
 		return oauth.InvalidRequest
-	case f.member() == "redirect_uris":
+	case !f.text && f.member() == "redirect_uris":
 		return oauth.InvalidRedirectURI
 	}
 	return oauth.InvalidClientMetadata
@@ -107,7 +119,7 @@ func faultsOf(err error) []fault {
 	)
 	switch {
 	case errors.As(err, &unreadable):
-		return []fault{{pathOf(unreadable.member), unreadable.reason}}
+		return []fault{{pathOf(unreadable.member), unreadable.reason, unreadable.text}}
 	case errors.As(err, &several):
 		var all []fault
 		for _, one := range several {
@@ -118,7 +130,7 @@ func faultsOf(err error) []fault {
 		if below := faultsOf(schema.Origin); len(below) > 0 {
 			return below
 		}
-		return []fault{{schema.JSONPointer(), schema.Reason}}
+		return []fault{{path: schema.JSONPointer(), reason: schema.Reason}}
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -62,7 +61,6 @@ func New(o Options) (http.Handler, error) {
 	}
 	e := echo.New()
 	e.HTTPErrorHandler = s.renderError
-	e.IPExtractor = clientAddress(o.TrustedProxies)
 	e.Use(s.trace, s.guard, s.headers, s.cors(), s.limitRefusals, s.limitBody, s.validate)
 	s.route(e)
 	return e, nil
@@ -98,20 +96,4 @@ func (s *server) operationPath(routed string) string {
 		path = strings.TrimSuffix(routed, s.base)
 	}
 	return path
-}
-
-// clientAddress finds the address of the client: the peer's, or what trusted proxies say
-// of it. A header from anyone else counts for nothing.
-func clientAddress(trusted []netip.Prefix) echo.IPExtractor {
-	if len(trusted) == 0 {
-		return echo.ExtractIPDirect()
-	}
-	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
-	for _, prefix := range trusted {
-		options = append(options, echo.TrustIPRange(&net.IPNet{
-			IP:   prefix.Addr().AsSlice(),
-			Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen()),
-		}))
-	}
-	return echo.ExtractIPFromXFFHeader(options...)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -21,6 +22,9 @@ type malformed struct {
 	// member is the top-level member that the fault is in, empty for the body itself.
 	member string
 	reason string
+	// text says that the body is not JSON at all: whatever member that is found in, it
+	// is a fault of the body.
+	text bool
 }
 
 func (m *malformed) Error() string { return m.reason }
@@ -64,11 +68,20 @@ func (d *strictDecoder) value() (any, error) {
 	case '"':
 		return token.String(), nil
 	case '0':
-		return json.Number(token.String()), nil
+		return d.number(token.String())
 	case 'n':
 		return nil, nil
 	}
 	return token.Bool(), nil
+}
+
+// number keeps the digits, and refuses what a decoder of doubles could not read back
+// (RFC 7493 §2.2).
+func (d *strictDecoder) number(digits string) (any, error) {
+	if _, err := strconv.ParseFloat(digits, 64); err != nil {
+		return nil, &malformed{member: d.member, reason: "a number is too large"}
+	}
+	return json.Number(digits), nil
 }
 
 func (d *strictDecoder) object() (map[string]any, error) {
@@ -77,6 +90,9 @@ func (d *strictDecoder) object() (map[string]any, error) {
 	}
 	object := map[string]any{}
 	for d.PeekKind() != '}' {
+		if d.StackDepth() == 1 {
+			d.member = ""
+		}
 		name, err := d.ReadToken()
 		if err != nil {
 			return nil, err
@@ -89,7 +105,7 @@ func (d *strictDecoder) object() (map[string]any, error) {
 			return nil, err
 		}
 		if len(object) > maxElements {
-			return nil, &malformed{d.member, fmt.Sprintf("an object holds at most %d members", maxElements)}
+			return nil, d.beyond("an object holds at most %d members", maxElements)
 		}
 	}
 	_, err := d.ReadToken()
@@ -107,7 +123,7 @@ func (d *strictDecoder) array() ([]any, error) {
 			return nil, err
 		}
 		if array = append(array, value); len(array) > maxElements {
-			return nil, &malformed{d.member, fmt.Sprintf("an array holds at most %d elements", maxElements)}
+			return nil, d.beyond("an array holds at most %d elements", maxElements)
 		}
 	}
 	_, err := d.ReadToken()
@@ -116,10 +132,15 @@ func (d *strictDecoder) array() ([]any, error) {
 
 func (d *strictDecoder) enter() error {
 	if d.StackDepth() >= maxNesting {
-		return &malformed{d.member, fmt.Sprintf("values nest at most %d deep", maxNesting)}
+		return d.beyond("values nest at most %d deep", maxNesting)
 	}
 	_, err := d.ReadToken()
 	return err
+}
+
+// beyond is a bound that the member being read exceeds.
+func (d *strictDecoder) beyond(rule string, bound int) error {
+	return &malformed{member: d.member, reason: fmt.Sprintf(rule, bound)}
 }
 
 // fault says what is wrong without quoting the body, as the decoder's own errors do.
@@ -132,11 +153,11 @@ func (d *strictDecoder) fault(err error) error {
 	case errors.As(err, &known):
 		return err
 	case errors.Is(err, jsontext.ErrDuplicateName):
-		return &malformed{d.member, "a member name stands twice in one object"}
+		return &malformed{d.member, "a member name stands twice in one object", true}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return &malformed{d.member, "the JSON text ends too early"}
+		return &malformed{d.member, "the JSON text ends too early", true}
 	case errors.As(err, &syntactic):
-		return &malformed{d.member, fmt.Sprintf("the body is not valid JSON in UTF-8, at byte %d", syntactic.ByteOffset)}
+		return &malformed{d.member, fmt.Sprintf("the body is not valid JSON in UTF-8, at byte %d", syntactic.ByteOffset), true}
 	}
 	return err
 }

@@ -114,6 +114,9 @@ func (s *server) validateBody(c echo.Context, op *operation) error {
 	if err != nil {
 		return bodyFault(op, err)
 	}
+	if err := op.checkForbidden(object); err != nil {
+		return bodyFault(op, err)
+	}
 	if err := op.reduce(object); err != nil {
 		return bodyFault(op, err)
 	}
@@ -124,11 +127,25 @@ func (s *server) validateBody(c echo.Context, op *operation) error {
 	return nil
 }
 
-// isPlainJSON reports whether the body is declared as JSON that is not compressed.
+// isPlainJSON reports whether the body is declared as JSON, once, that is not compressed.
 func isPlainJSON(h http.Header) bool {
-	mediaType, _, err := mime.ParseMediaType(h.Get(echo.HeaderContentType))
-	coding := h.Get(echo.HeaderContentEncoding)
+	mediaType, _, err := mime.ParseMediaType(fieldValue(h, echo.HeaderContentType))
+	coding := fieldValue(h, echo.HeaderContentEncoding)
 	return err == nil && mediaType == echo.MIMEApplicationJSON && (coding == "" || strings.EqualFold(coding, "identity"))
+}
+
+// fieldValue joins the lines of a header as RFC 9110 §5.3 has it.
+func fieldValue(h http.Header, name string) string { return strings.Join(h.Values(name), ", ") }
+
+// checkForbidden refuses the members that the contract forbids by "not: {}", which
+// kin-openapi takes for no rule at all.
+func (op *operation) checkForbidden(object map[string]any) error {
+	for _, name := range op.forbidden {
+		if value := object[name]; value != nil && value != "" {
+			return &malformed{member: name, reason: "it must not be sent"}
+		}
+	}
+	return nil
 }
 
 // reduce drops what counts as omitted and what is not known (RFC 7591 §2). Of the
@@ -141,7 +158,7 @@ func (op *operation) reduce(object map[string]any) error {
 			continue
 		}
 		if _, isString := value.(string); localized && !isString {
-			return &malformed{name, "value must be a string"}
+			return &malformed{member: name, reason: "value must be a string"}
 		}
 	}
 	return nil
