@@ -33,7 +33,7 @@ func (s *Store) Find(ctx context.Context, tenant, id string) (*registration.Clie
 		return nil, registration.ErrNotFound
 	}
 	r := clientRow{Tenant: tenant, ID: id}
-	err := attempt(ctx, "find a client", func() error {
+	err := s.attempt(ctx, "find a client", func() error {
 		return s.read.WithContext(ctx).Raw(findClient, tenant, id).Row().Scan(
 			&r.Owner, &r.Origin, &r.ScopePolicy, &r.Metadata, &r.AuthMethodDefaulted,
 			&r.SecretDigest, &r.AccessTokenDigest, &r.CreatedAt, &r.CreatedFrom, &r.CreatedAgent, &r.UpdatedAt, &r.Version)
@@ -111,7 +111,7 @@ func (s *Store) Delete(ctx context.Context, tenant, id string) error {
 
 // exec runs one writing statement and returns how many rows it changed.
 func (s *Store) exec(ctx context.Context, what string, write func(*gorm.DB) *gorm.DB) (rows int64, err error) {
-	err = attempt(ctx, what, func() error {
+	err = s.attempt(ctx, what, func() error {
 		done := write(s.write.WithContext(ctx))
 		rows = done.RowsAffected
 		return done.Error

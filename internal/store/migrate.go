@@ -60,7 +60,7 @@ func (s *Store) Pending(ctx context.Context) (int, error) {
 // version returns the newest migration of the database, which may be newer than this
 // program; 0 if there is none.
 func (s *Store) version(ctx context.Context) (version int64, err error) {
-	err = attempt(ctx, "read the schema version", func() error {
+	err = s.attempt(ctx, "read the schema version", func() error {
 		var migrated bool
 		db := s.read.WithContext(ctx)
 		if err := db.Raw(s.hasVersions).Row().Scan(&migrated); err != nil || !migrated {

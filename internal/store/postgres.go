@@ -47,6 +47,7 @@ func postgresDatabase(databaseURL string) (database, error) {
 	pool.SetConnMaxLifetime(postgresLifetime)
 	return database{
 		description: describePostgres(config),
+		present:     func() error { return nil },
 		writers:     pool,
 		readers:     pool,
 		dialector: func(pool *sql.DB) gorm.Dialector {

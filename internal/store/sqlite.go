@@ -35,12 +35,14 @@ func sqliteDatabase(databaseURL string) (database, error) {
 	if err != nil {
 		return database{}, err
 	}
-	if err := createPrivate(path); err != nil {
+	opened, err := createPrivate(path)
+	if err != nil {
 		return database{}, fmt.Errorf("cannot open SQLite, %s: %w", path, err)
 	}
 	d := database{
 		description: "SQLite, " + path,
 		embedded:    true,
+		present:     sameFile(path, opened),
 		dialector: func(pool *sql.DB) gorm.Dialector {
 			return sqlite.Dialector{DriverName: "sqlite", Conn: pool}
 		},
@@ -82,24 +84,38 @@ var creating sync.Mutex
 
 // createPrivate makes the file, if there is none, readable and writable by its owner
 // alone. SQLite gives its -wal and -shm files the same mode.
-func createPrivate(path string) error {
+func createPrivate(path string) (fs.FileInfo, error) {
 	creating.Lock()
 	defer creating.Unlock()
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
 	if err == nil {
-		return file.Close()
+		err = file.Close()
 	}
-	if !errors.Is(err, fs.ErrExist) {
-		return pathReason(err)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, pathReason(err)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return pathReason(err)
+		return nil, pathReason(err)
 	}
 	if !info.Mode().IsRegular() {
-		return errors.New("not a regular file")
+		return nil, errors.New("not a regular file")
 	}
-	return nil
+	return info, nil
+}
+
+// sameFile reports, when it is asked, whether the file still is where it was opened.
+func sameFile(path string, opened fs.FileInfo) func() error {
+	return func() error {
+		found, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		if !os.SameFile(found, opened) {
+			return errors.New("the database file was replaced while it was in use: restart the process")
+		}
+		return nil
+	}
 }
 
 // pathReason leaves out the operation and the path, which the caller names.

@@ -2,12 +2,16 @@ package store
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seed-9c856424/registrar/internal/oauth"
+	"github.com/seed-9c856424/registrar/internal/registration"
 )
 
 func TestSQLitePaths(t *testing.T) {
@@ -170,5 +174,37 @@ func wantRefused(t *testing.T, databaseURL, want string) {
 	}
 	if text := err.Error(); !strings.Contains(text, want) || strings.ContainsAny(text, "\n\t") {
 		t.Errorf("Open: %q, want one line with %q", text, want)
+	}
+}
+
+// TestSQLiteFileGone: what a removed file still took would be lost at the next start.
+func TestSQLiteFileGone(t *testing.T) {
+	cases := map[string]func(path string) error{
+		"removed":  os.Remove,
+		"replaced": func(path string) error { return errors.Join(os.Remove(path), os.WriteFile(path, nil, 0o600)) },
+	}
+	for name, breakIt := range cases {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "registrar.db")
+			s, err := Open(t.Context(), "sqlite://"+path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			if err := errors.Join(s.Migrate(t.Context()), s.Ready(t.Context()), breakIt(path)); err != nil {
+				t.Fatal(err)
+			}
+			calls := map[string]error{
+				"Ready":  s.Ready(t.Context()),
+				"Create": s.Create(t.Context(), &registration.Client{Tenant: "t", ID: "c_1"}),
+				"Delete": s.Delete(t.Context(), "t", "c_1"),
+			}
+			for call, err := range calls {
+				var unavailable *oauth.Error
+				if !errors.As(err, &unavailable) || unavailable.Code != oauth.TemporarilyUnavailable {
+					t.Errorf("%s: %v", call, err)
+				}
+			}
+		})
 	}
 }

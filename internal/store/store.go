@@ -33,6 +33,9 @@ type database struct {
 	// writers and readers are the same pool where the database takes many writers.
 	writers, readers *sql.DB
 	dialector        func(*sql.DB) gorm.Dialector
+	// present returns an error once the database is no longer where it was opened, which
+	// an open file does not notice: what it still took would be lost.
+	present func() error
 	// folder holds the migrations, in the SQL of dialect.
 	folder  string
 	dialect goose.Dialect
@@ -117,3 +120,13 @@ func (s *Store) Describe() string { return s.description }
 // Embedded reports whether the database lives in this process and its file, and so has
 // no operator who migrates it.
 func (s *Store) Embedded() bool { return s.embedded }
+
+// attempt runs a statement where the database still is in its place; see [attempt].
+func (s *Store) attempt(ctx context.Context, what string, statement func() error) error {
+	return attempt(ctx, what, func() error {
+		if err := s.present(); err != nil {
+			return err
+		}
+		return statement()
+	})
+}
