@@ -147,7 +147,7 @@ var faults = []string{
 	"DEFAULT_AUTH_METHOD=client_secret_jwt",
 	"CUSTOM_SCHEMES=https", "CUSTOM_SCHEMES=javascript", "CUSTOM_SCHEMES=Cursor", "CUSTOM_SCHEMES=cursor://", "CUSTOM_SCHEMES=1x",
 	"STRICT_APPLICATION_TYPE=yes", "REVOKE_MISUSED_TOKEN=on",
-	"CORS_ORIGINS=a.example", "CORS_ORIGINS=https://a.example/", "CORS_ORIGINS=https://*.example", "CORS_ORIGINS=ftp://a.example", "CORS_ORIGINS=null", "CORS_ORIGINS=https://",
+	"CORS_ORIGINS=none *", "CORS_ORIGINS=a.example", "CORS_ORIGINS=https://a.example/", "CORS_ORIGINS=https://*.example", "CORS_ORIGINS=ftp://a.example", "CORS_ORIGINS=null", "CORS_ORIGINS=https://",
 	"ENVELOPE=never", "MAX_BODY=1023", "MAX_BODY=1048577", "MAX_BODY=64KiB", "MAX_BODY=-1", "LOG_LEVEL=loud",
 	"ISSUER=id.example", "DATABASE_URL_FILE=postgres://u:p4ssw0rd@db/x", "REDIS_URL_FILE=", "REDIS_URL_FILE=.",
 }
@@ -317,5 +317,15 @@ func TestUnknown(t *testing.T) {
 	want := []string{"REGISTRAR_", "REGISTRAR_ISSUER_FILE", "REGISTRAR_ISUER", "REGISTRAR_addr"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestNoOrigins(t *testing.T) {
+	c, err := Load([]string{"REGISTRAR_CORS_ORIGINS=none"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if origins := c.Tenant().Policy.AllowedOrigins; len(origins) != 0 {
+		t.Errorf("allowed: %v", origins)
 	}
 }
