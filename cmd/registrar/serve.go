@@ -74,7 +74,7 @@ func (p *process) serve(ctx context.Context, migrate bool) error {
 		Tenant:         settings.Tenant(),
 		Registry:       &registration.Service{Store: db, Admit: limits.admit, Now: time.Now, Random: rand.Reader},
 		Refused:        limits.refused,
-		Ready:          readiness(ctx, db),
+		Ready:          db.Ready,
 		TrustedProxies: settings.TrustedProxies,
 		MaxBody:        int64(settings.MaxBody),
 		RequestTime:    requestTime,
@@ -172,16 +172,6 @@ func newLimiter(settings *config.Config, log *slog.Logger) (ratelimit.Limiter, f
 }
 
 func unlimited(context.Context, netip.Addr) error { return nil }
-
-// readiness ends when the process is told to stop, so that no new request is sent here.
-func readiness(stopping context.Context, db *store.Store) func(context.Context) error {
-	return func(ctx context.Context) error {
-		if stopping.Err() != nil {
-			return errors.New("the process is stopping")
-		}
-		return db.Ready(ctx)
-	}
-}
 
 // listen serves until ctx ends and then finishes what was accepted.
 func (p *process) listen(ctx context.Context, settings *config.Config, log *slog.Logger, db *store.Store, handler http.Handler) error {
