@@ -188,12 +188,19 @@ func setContacts(_ tenant.Policy, m *Metadata) error {
 		return invalidMetadata("contacts", "must have at most "+strconv.Itoa(MaxContacts)+" entries")
 	}
 	for i, contact := range m.Contacts {
-		if reason := firstBroken(textRules, contact); reason != "" {
+		if reason := contactFault(contact); reason != "" {
 			return invalidMetadata(element("contacts", i), reason)
 		}
 	}
 	m.Contacts = append([]string(nil), m.Contacts...)
 	return nil
+}
+
+func contactFault(contact string) string {
+	if contact == "" {
+		return "must not be empty"
+	}
+	return textFault(contact)
 }
 
 // checkKeySource holds a client to one source of keys (RFC 7591 §2), and one that

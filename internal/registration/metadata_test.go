@@ -197,6 +197,7 @@ func TestMetadataRefused(t *testing.T) {
 		}, "jwks"},
 		{"contacts too many", func(m *Metadata) { m.Contacts = make([]string, MaxContacts+1) }, "contacts"},
 		{"contacts with a line break", func(m *Metadata) { m.Contacts = []string{"a@b.c", "a\n@b.c"} }, "contacts[1]"},
+		{"contacts with an empty one", func(m *Metadata) { m.Contacts = []string{"a@b.c", ""} }, "contacts[1]"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
