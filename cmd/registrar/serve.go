@@ -69,7 +69,7 @@ func (p *process) serve(ctx context.Context, migrate bool) error {
 	if err != nil {
 		return err
 	}
-	defer limits.close()
+	defer func() { _ = limits.close() }()
 	handler, err := httpapi.New(httpapi.Options{
 		Tenant:         settings.Tenant(),
 		Registry:       &registration.Service{Store: db, Admit: limits.admit, Now: time.Now, Random: rand.Reader},
