@@ -1,0 +1,286 @@
+package main
+
+import (
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// The two metadata documents (RFC 8414 §3, OpenID Connect Discovery 1.0 §4).
+const (
+	serverMetadata   = "/.well-known/oauth-authorization-server"
+	providerMetadata = "/.well-known/openid-configuration"
+)
+
+// publishedBy is what the authorization server metadata of this issuer holds, under the
+// settings that stand in no variable.
+func publishedBy(issuer string) object {
+	return object{
+		"issuer":                                           issuer,
+		"authorization_endpoint":                           issuer + "/oauth/authorize",
+		"token_endpoint":                                   issuer + "/oauth/token",
+		"registration_endpoint":                            issuer + "/oauth/register",
+		"jwks_uri":                                         issuer + "/oauth/jwks",
+		"service_documentation":                            issuer + "/docs",
+		"scopes_supported":                                 []string{"openid", "profile", "email", "offline_access"},
+		"response_types_supported":                         []string{"code"},
+		"response_modes_supported":                         []string{"query"},
+		"grant_types_supported":                            []string{"authorization_code", "refresh_token"},
+		"code_challenge_methods_supported":                 []string{"S256"},
+		"token_endpoint_auth_methods_supported":            []string{"none", "client_secret_basic", "client_secret_post", "private_key_jwt"},
+		"token_endpoint_auth_signing_alg_values_supported": []string{"RS256", "PS256", "ES256", "EdDSA"},
+	}
+}
+
+// asProvider adds the members that OpenID Connect Discovery 1.0 §3 requires.
+func asProvider(metadata object) object {
+	return with(metadata, object{
+		"userinfo_endpoint":                     metadata["issuer"].(string) + "/oauth/userinfo",
+		"subject_types_supported":               []string{"public"},
+		"id_token_signing_alg_values_supported": []string{"RS256"},
+	})
+}
+
+func TestDiscovery(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *server) {
+		documents := map[string]object{
+			serverMetadata:   publishedBy(s.URL),
+			providerMetadata: asProvider(publishedBy(s.URL)),
+			"/oauth/jwks":    {"keys": []any{}},
+		}
+		for path, want := range documents {
+			t.Run("A-01 A-03 "+path, func(t *testing.T) { tryDocument(t, s, path, want) })
+		}
+		for _, e := range unservedEndpoints {
+			t.Run("A-03 "+e.Method+" "+e.Path, func(t *testing.T) { tryUnserved(t, s, e) })
+		}
+		t.Run("A-01 nothing elsewhere", func(t *testing.T) {
+			for _, path := range []string{serverMetadata + "/t1", providerMetadata + "/t1", "/t1" + providerMetadata, "/.well-known/", "/oauth", "/oauth/revoke", "/admin"} {
+				answer := s.send(t, request{Method: http.MethodGet, Path: path})
+				if answer.Status != http.StatusNotFound || answer.Header.Get("Content-Type") != "application/problem+json" {
+					t.Errorf("%s: %s", path, answer)
+				}
+			}
+		})
+	})
+}
+
+func tryDocument(t *testing.T, s *server, path string, want object) {
+	answer := s.send(t, request{Method: http.MethodGet, Path: path})
+	if answer.Status != http.StatusOK || !reflect.DeepEqual(answer.Body, decoded(t, want)) {
+		t.Errorf("%s\nwant %v", answer, want)
+	}
+	wantHeaders(t, answer, map[string]string{
+		"Content-Type": "application/json", "Cache-Control": "public, max-age=300", "Pragma": "",
+		"ETag": "", "Last-Modified": "", "Set-Cookie": "", "Location": "",
+	})
+	if strings.Contains(answer.Text, "null") {
+		t.Errorf("a null: %s", answer)
+	}
+	if again := s.send(t, request{Method: http.MethodGet, Path: path}); again.Text != answer.Text {
+		t.Errorf("another document: %s", again)
+	}
+	head := s.send(t, request{Method: http.MethodHead, Path: path})
+	if head.Status != http.StatusOK || head.Text != "" || head.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("HEAD: %s", head)
+	}
+	post := s.send(t, request{Method: http.MethodPost, Path: path, Body: "{}"})
+	if post.Status != http.StatusMethodNotAllowed || !strings.Contains(post.Header.Get("Allow"), http.MethodGet) {
+		t.Errorf("POST: %s, Allow: %s", post, post.Header.Get("Allow"))
+	}
+}
+
+// unservedEndpoints are advertised, as the metadata must name them.
+var unservedEndpoints = []request{
+	{Method: http.MethodGet, Path: "/oauth/authorize?client_id=x&response_type=code"},
+	{Method: http.MethodGet, Path: "/oauth/authorize"},
+	{Method: http.MethodPost, Path: "/oauth/authorize", Body: "client_id=x", Header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}},
+	{Method: http.MethodPost, Path: "/oauth/token", Body: "grant_type=authorization_code&code=x", Header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}},
+	{Method: http.MethodPost, Path: "/oauth/token", Body: "{"},
+	{Method: http.MethodPost, Path: "/oauth/token"},
+	{Method: http.MethodGet, Path: "/oauth/userinfo", Token: "x"},
+	{Method: http.MethodPost, Path: "/oauth/userinfo"},
+}
+
+func tryUnserved(t *testing.T, s *server, e request) {
+	answer := s.send(t, e)
+	answer.wantError(t, http.StatusServiceUnavailable, "temporarily_unavailable")
+	wantHeaders(t, answer, map[string]string{"Content-Type": "application/problem+json", "Cache-Control": "no-store", "Pragma": "no-cache", "WWW-Authenticate": "", "Location": ""})
+	if seconds, err := strconv.Atoi(answer.Header.Get("Retry-After")); err != nil || seconds < 1 {
+		t.Errorf("Retry-After: %q", answer.Header.Get("Retry-After"))
+	}
+	if answer.Body["status"] != 503.0 || answer.Body["error_description"] != answer.Body["detail"] || answer.Body["trace_id"] != answer.Header.Get("X-Request-Id") {
+		t.Errorf("%s", answer)
+	}
+}
+
+// An issuer that has a path: everything is below it, the metadata also with it inserted.
+func TestDiscoveryOfIssuerWithPath(t *testing.T) {
+	for _, path := range []string{"/t1", "/auth/realms/a.b~c_d-e"} {
+		t.Run("A-02 "+path, func(t *testing.T) {
+			s := startServer(t, map[string]string{"REGISTRAR_ISSUER": "http://{address}" + path})
+			issuer := s.URL + path
+			below := &server{URL: issuer, Client: &http.Client{Transport: newContractTransport(t, issuer)}}
+			s.Client = http.DefaultClient
+			documents := map[string]object{
+				serverMetadata:   publishedBy(issuer),
+				providerMetadata: asProvider(publishedBy(issuer)),
+			}
+			for document, want := range documents {
+				tryDocument(t, below, document, want)
+				inserted := s.send(t, request{Method: http.MethodGet, Path: document + path})
+				if inserted.Status != http.StatusOK || !reflect.DeepEqual(inserted.Body, decoded(t, want)) {
+					t.Errorf("inserted: %s", inserted)
+				}
+			}
+			checkIssued(t, below, below.register(t, minimal()))
+			below.wantReadBack(t, below.register(t, minimal()))
+			tryBareRoot(t, s)
+		})
+	}
+}
+
+// tryBareRoot expects nothing of a tenant without its path, save health for probes.
+func tryBareRoot(t *testing.T, s *server) {
+	for _, path := range []string{serverMetadata, providerMetadata, serverMetadata + "/other", "/oauth/register", "/oauth/jwks", "/docs", "/openapi.json"} {
+		if answer := s.send(t, request{Method: http.MethodGet, Path: path}); answer.Status != http.StatusNotFound {
+			t.Errorf("%s: %s", path, answer)
+		}
+	}
+	s.send(t, request{Method: http.MethodPost, Path: "/oauth/register", Body: minimal()}).wantError(t, http.StatusNotFound, "invalid_request")
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if answer := s.send(t, request{Method: http.MethodGet, Path: path}); answer.Status != http.StatusOK {
+			t.Errorf("%s: %s", path, answer)
+		}
+	}
+}
+
+// The issuer is configured: nothing in a request changes what the server says of itself.
+func TestIssuerIsNeverTakenFromTheRequest(t *testing.T) {
+	s := startServer(t, map[string]string{"REGISTRAR_ISSUER": "https://id.example"})
+	// The contract of this server is about another address than the one of the test.
+	s.Client = http.DefaultClient
+	forged := map[string]string{
+		"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http", "X-Forwarded-Prefix": "/evil", "X-Forwarded-For": "192.0.2.1",
+		"Forwarded": "host=evil.example", "X-Original-URL": "/evil", "X-Rewrite-URL": "/evil", "Referer": "https://evil.example/",
+	}
+	for _, r := range []request{
+		{Method: http.MethodPost, Path: "/oauth/register", Body: minimal()},
+		{Method: http.MethodPost, Path: "/oauth/register", Body: "{}"},
+		{Method: http.MethodGet, Path: "/oauth/register/c_x"},
+		{Method: http.MethodGet, Path: serverMetadata},
+		{Method: http.MethodGet, Path: providerMetadata},
+		{Method: http.MethodGet, Path: "/docs"},
+		{Method: http.MethodGet, Path: "/openapi.yaml"},
+	} {
+		t.Run(r.Method+" "+r.Path, func(t *testing.T) {
+			r.Header = forged
+			sent, err := s.build(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sent.Host = "evil.example"
+			answer, err := s.do(sent)
+			if err != nil {
+				t.Fatal(err)
+			}
+			told := answer.Text + strings.Join(slices.Concat(slices.Collect(maps.Values(answer.Header))...), "\n")
+			if strings.Contains(told, "evil") || strings.Contains(told, s.URL) || !strings.Contains(told, "https://id.example") {
+				t.Errorf("%s with %v", answer, answer.Header)
+			}
+		})
+	}
+}
+
+func TestDiscoveryFollowsTheSettings(t *testing.T) {
+	s := startServer(t, map[string]string{
+		"REGISTRAR_SCOPES": "openid calendar.read", "REGISTRAR_DEFAULT_SCOPES": "openid",
+		"REGISTRAR_AUTH_METHODS": "none client_secret_post", "REGISTRAR_DEFAULT_AUTH_METHOD": "none",
+	})
+	want := with(publishedBy(s.URL), object{
+		"scopes_supported":                                 []string{"openid", "calendar.read"},
+		"token_endpoint_auth_methods_supported":            []string{"none", "client_secret_post"},
+		"token_endpoint_auth_signing_alg_values_supported": nil,
+	})
+	tryDocument(t, s, serverMetadata, want)
+	tryDocument(t, s, providerMetadata, asProvider(want))
+}
+
+// originCase is a request of a web page.
+type originCase struct {
+	name, method, path, origin string
+	// allowed is the origin that may read the answer, "" for none.
+	allowed string
+}
+
+func TestOrigins(t *testing.T) {
+	policies := map[string]struct {
+		settings map[string]string
+		cases    []originCase
+	}{
+		"every origin": {nil, []originCase{
+			{"F-09 a web page", http.MethodPost, "/oauth/register", "https://app.example", "*"},
+			{"F-09 a local page", http.MethodPost, "/oauth/register", "http://localhost:6274", "*"},
+			{"F-09 no origin to speak of", http.MethodPost, "/oauth/register", "null", "*"},
+			{"F-09 managing", http.MethodPut, "/oauth/register/c_x", "https://app.example", "*"},
+			{"F-09 metadata", http.MethodGet, serverMetadata, "https://app.example", "*"},
+			{"F-09 OpenID metadata", http.MethodGet, providerMetadata, "https://app.example", "*"},
+			{"F-09 keys", http.MethodGet, "/oauth/jwks", "https://app.example", "*"},
+			{"F-09 token", http.MethodPost, "/oauth/token", "https://app.example", "*"},
+			{"F-09 authorize is for browsers, not pages", http.MethodGet, "/oauth/authorize", "https://app.example", ""},
+		}},
+		"two origins": {map[string]string{"REGISTRAR_CORS_ORIGINS": "https://app.example http://localhost:6274"}, []originCase{
+			{"F-09 the first", http.MethodPost, "/oauth/register", "https://app.example", "https://app.example"},
+			{"F-09 the second", http.MethodPost, "/oauth/register", "http://localhost:6274", "http://localhost:6274"},
+			{"F-10 another", http.MethodPost, "/oauth/register", "https://evil.example", ""},
+			{"F-10 one that begins alike", http.MethodPost, "/oauth/register", "https://app.example.evil.example", ""},
+			{"F-10 one that ends alike", http.MethodPost, "/oauth/register", "https://evilapp.example", ""},
+			{"F-10 another scheme", http.MethodPost, "/oauth/register", "http://app.example", ""},
+			{"F-10 another port", http.MethodPost, "/oauth/register", "https://app.example:8443", ""},
+			{"F-10 null", http.MethodPost, "/oauth/register", "null", ""},
+			{"F-10 managing", http.MethodDelete, "/oauth/register/c_x", "https://evil.example", ""},
+		}},
+		"no origin": {map[string]string{"REGISTRAR_CORS_ORIGINS": "none"}, []originCase{
+			{"F-10 a web page", http.MethodPost, "/oauth/register", "https://app.example", ""},
+		}},
+	}
+	for name, p := range policies {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t, p.settings)
+			for _, c := range p.cases {
+				t.Run(c.name, func(t *testing.T) { c.try(t, s) })
+			}
+		})
+	}
+}
+
+func (c originCase) try(t *testing.T, s *server) {
+	preflight := s.send(t, request{Method: http.MethodOptions, Path: c.path, Header: map[string]string{
+		"Origin": c.origin, "Access-Control-Request-Method": c.method, "Access-Control-Request-Headers": "content-type, authorization, mcp-protocol-version"}})
+	c.check(t, preflight)
+	methods, names := preflight.Header.Get("Access-Control-Allow-Methods"), strings.ToLower(preflight.Header.Get("Access-Control-Allow-Headers"))
+	lets := strings.Contains(methods, c.method) && containsAll(names, "content-type", "authorization", "mcp-protocol-version")
+	if lets != (c.allowed != "") || c.allowed != "" && preflight.Status != http.StatusNoContent {
+		t.Errorf("the preflight lets it: %v: %d %v", lets, preflight.Status, preflight.Header)
+	}
+	for _, body := range []string{valid, "{}"} {
+		r := request{Method: c.method, Path: c.path, Header: map[string]string{"Origin": c.origin}}
+		if c.method != http.MethodGet {
+			r.Body = body
+		}
+		c.check(t, s.send(t, r))
+	}
+}
+
+// check holds an answer to what the origin is allowed; a cache must not mix origins up.
+func (c originCase) check(t *testing.T, answer reply) {
+	t.Helper()
+	wantHeaders(t, answer, map[string]string{"Access-Control-Allow-Origin": c.allowed, "Access-Control-Allow-Credentials": ""})
+	if reflected := c.allowed != "" && c.allowed != "*"; reflected && !slices.Contains(answer.Header.Values("Vary"), "Origin") {
+		t.Errorf("Vary: %v", answer.Header.Values("Vary"))
+	}
+}
