@@ -79,7 +79,10 @@ fuzz: ## Fuzz each target for FUZZTIME
 	done
 
 .PHONY: bench
-bench: ## Measure against a bare handler that does the same work
+bench: test-tools ## Measure against a bare handler that does the same work
+	@command -v wrk >/dev/null \
+	|| { ((EUID == 0)) && apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk </dev/null; } \
+	|| { echo "The benchmark needs wrk. Get it with: sudo apt-get install wrk" >&2; exit 1; }
 	go run ./bench
 
 ##@ Other
