@@ -84,6 +84,9 @@ func (b *bench) setConnections(list string) error {
 }
 
 func (b *bench) run() {
+	if b.runs < 1 || b.seconds < 1 {
+		b.Fatalf("-runs and -seconds must be at least 1")
+	}
 	_, err := exec.LookPath("wrk")
 	b.must(err, "apt-get install wrk")
 	b.dir, err = os.MkdirTemp("", "registrar-bench-")
