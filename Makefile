@@ -49,7 +49,8 @@ generate: ## Make gen/ from openapi.yaml
 	mv $(GENERATED) gen
 
 .PHONY: verify
-verify: generate ## Fail when gen/ is not what openapi.yaml generates
+verify: generate ## Fail when gen/ is not what openapi.yaml generates, or go.mod not what the code needs
+	@go mod tidy -diff
 	@untracked=$$(git ls-files --others --exclude-standard -- gen); \
 	if ! git diff --exit-code --stat -- gen || [ -n "$$untracked" ]; then \
 		echo "gen/ was not what openapi.yaml generates. It is now: commit it (or undo the change of openapi.yaml)." $$untracked >&2; \
