@@ -33,6 +33,9 @@ const (
 	shutdownTime = 25 * time.Second
 
 	maxHeaderBytes = 16 << 10
+	// maxConnections bounds what clients that dawdle can hold: each at most a header and a
+	// body. Others wait in the system's queue.
+	maxConnections = 2048
 )
 
 // refusalRate limits the refused registrations of one address.
@@ -72,7 +75,7 @@ func (p *process) serve(ctx context.Context, migrate bool) error {
 	defer func() { _ = limits.close() }()
 	handler, err := httpapi.New(httpapi.Options{
 		Tenant:         settings.Tenant(),
-		Registry:       &registration.Service{Store: db, Admit: limits.admit, Now: time.Now, Random: rand.Reader},
+		Registry:       &registration.Service{Store: db, Admit: limits.admit, Readmit: limits.readmit, Now: time.Now, Random: rand.Reader},
 		Refused:        limits.refused,
 		Ready:          db.Ready,
 		TrustedProxies: settings.TrustedProxies,
@@ -137,25 +140,38 @@ func requireMigrated(ctx context.Context, db *store.Store) error {
 // gates are the limits of a registration.
 type gates struct {
 	admit, refused func(context.Context, netip.Addr) error
+	readmit        func(context.Context, netip.Addr)
 	close          func() error
 }
 
-// newGates builds the limits, in this process or shared through Redis.
+// noGates limits nothing.
+func noGates() *gates {
+	unlimited := func(context.Context, netip.Addr) error { return nil }
+	return &gates{admit: unlimited, refused: unlimited, readmit: func(context.Context, netip.Addr) {}, close: func() error { return nil }}
+}
+
+// newGates builds the limits, in this process or shared through Redis. Each policy has a
+// table of its own, so that refused requests from many addresses do not make the other
+// forget what it counted.
 func newGates(settings *config.Config, log *slog.Logger) (*gates, error) {
 	if settings.RegistrationRate.Off {
-		return &gates{admit: unlimited, refused: unlimited, close: func() error { return nil }}, nil
+		return noGates(), nil
 	}
-	limiter, closeLimiter, err := newLimiter(settings, log)
+	registrations, closeOne, err := newLimiter(settings, log)
 	if err != nil {
 		return nil, err
 	}
-	gate := func(name string, limit ratelimit.Limit, ranges []ratelimit.Range) func(context.Context, netip.Addr) error {
-		return ratelimit.Gate{Limiter: limiter, Policy: ratelimit.Policy{Name: name, Default: limit, Ranges: ranges}}.Take
+	refusals, closeOther, err := newLimiter(settings, log)
+	if err != nil {
+		return nil, errors.Join(err, closeOne())
 	}
+	registration := ratelimit.Gate{Limiter: registrations, Policy: ratelimit.Policy{
+		Name: "registration", Default: settings.RegistrationRate.Limit, Ranges: settings.SharedEgress,
+	}}
+	refusal := ratelimit.Gate{Limiter: refusals, Policy: ratelimit.Policy{Name: "refusal", Default: refusalRate}}
 	return &gates{
-		admit:   gate("registration", settings.RegistrationRate.Limit, settings.SharedEgress),
-		refused: gate("refusal", refusalRate, nil),
-		close:   closeLimiter,
+		admit: registration.Take, readmit: registration.Return, refused: refusal.Take,
+		close: func() error { return errors.Join(closeOne(), closeOther()) },
 	}, nil
 }
 
@@ -171,14 +187,13 @@ func newLimiter(settings *config.Config, log *slog.Logger) (ratelimit.Limiter, f
 	return shared, shared.Close, nil
 }
 
-func unlimited(context.Context, netip.Addr) error { return nil }
-
 // listen serves until ctx ends and then finishes what was accepted.
 func (p *process) listen(ctx context.Context, settings *config.Config, log *slog.Logger, db *store.Store, handler http.Handler) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", settings.Addr)
 	if err != nil {
 		return err
 	}
+	bounded := boundedListener{listener, make(chan struct{}, maxConnections)}
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: headerTime,
@@ -186,6 +201,7 @@ func (p *process) listen(ctx context.Context, settings *config.Config, log *slog
 		WriteTimeout:      writeTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeaderBytes,
+		ConnState:         bounded.release,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	p.announce(settings, db, listener.Addr())
@@ -196,7 +212,7 @@ func (p *process) listen(ctx context.Context, settings *config.Config, log *slog
 		defer cancel()
 		stopped <- server.Shutdown(bounded)
 	}()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(bounded); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return <-stopped

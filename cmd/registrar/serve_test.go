@@ -549,8 +549,8 @@ func TestPanicIsAnsweredWithoutDetails(t *testing.T) {
 	log := &logBuffer{}
 	handler, err := httpapi.New(httpapi.Options{
 		Tenant:      settings.Tenant(),
-		Registry:    &registration.Service{Store: panicking{}, Admit: unlimited, Now: time.Now, Random: rand.Reader},
-		Refused:     unlimited,
+		Registry:    &registration.Service{Store: panicking{}, Admit: noGates().admit, Readmit: noGates().readmit, Now: time.Now, Random: rand.Reader},
+		Refused:     noGates().refused,
 		MaxBody:     int64(settings.MaxBody),
 		RequestTime: requestTime,
 		Log:         slog.New(slog.NewJSONHandler(log, nil)),

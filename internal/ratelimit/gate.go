@@ -10,6 +10,8 @@ type Limiter interface {
 	// Allow takes one event from the allowance of the key, if there is one left.
 	// A key always comes with the same limit.
 	Allow(ctx context.Context, key string, l Limit) Decision
+	// Return gives back one event that was allowed and did not come about.
+	Return(ctx context.Context, key string, l Limit)
 }
 
 // Policy is what a client address may do of one kind of event.
@@ -46,6 +48,13 @@ func (g Gate) Take(ctx context.Context, from netip.Addr) error {
 		return nil
 	}
 	return &Exceeded{Policy: g.Policy.Name, Decision: decision}
+}
+
+// Return gives back what Take counted, for an event that did not come about.
+func (g Gate) Return(ctx context.Context, from netip.Addr) {
+	if key, limit := g.Policy.bucket(from); limit != (Limit{}) {
+		g.Limiter.Return(ctx, key, limit)
+	}
 }
 
 // ownIPv6 is the part of an IPv6 address that its holder cannot choose: a host has

@@ -89,6 +89,8 @@ func (f forbidden) Allow(context.Context, string, Limit) Decision {
 	return Decision{}
 }
 
+func (forbidden) Return(context.Context, string, Limit) {}
+
 func TestGateThatIsOff(t *testing.T) {
 	if err := (Gate{}).Take(t.Context(), netip.MustParseAddr("192.0.2.1")); err != nil {
 		t.Errorf("zero gate: %v", err)
@@ -96,5 +98,24 @@ func TestGateThatIsOff(t *testing.T) {
 	free := Gate{forbidden{t}, Policy{Name: "registration", Default: tenAnHour, Ranges: []Range{{Prefix: netip.MustParsePrefix("192.0.2.0/24")}}}}
 	if err := free.Take(t.Context(), netip.MustParseAddr("192.0.2.1")); err != nil {
 		t.Errorf("range without a limit: %v", err)
+	}
+}
+
+func TestReturnGivesBack(t *testing.T) {
+	c := newClock()
+	gate := Gate{newTestLocal(t, c), Policy{Name: "registration", Default: Limit{2, time.Minute}}}
+	from := netip.MustParseAddr("198.51.100.7")
+	for range 10 {
+		if err := gate.Take(t.Context(), from); err != nil {
+			t.Fatalf("what was given back still counts: %v", err)
+		}
+		gate.Return(t.Context(), from)
+	}
+	gate.Return(t.Context(), from)
+	for n, want := range []bool{true, true, false} {
+		if err := gate.Take(t.Context(), from); (err == nil) != want {
+			t.Errorf("event %d: %v, want it allowed: %v", n, err, want)
+		}
+		c.advance(time.Nanosecond)
 	}
 }

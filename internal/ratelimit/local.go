@@ -9,8 +9,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// DefaultKeys is how many keys a [Local] remembers unless told otherwise: about 16 MB.
-const DefaultKeys = 1 << 16
+// DefaultKeys is how many keys a [Local] remembers unless told otherwise: about 8 MB.
+const DefaultKeys = 1 << 15
 
 // Local limits within this process.
 type Local struct {
@@ -38,6 +38,11 @@ func (m *Local) Allow(_ context.Context, key string, l Limit) Decision {
 		d.RetryAfter = max(0, time.Duration(math.Ceil((1-tokens)*float64(l.Per)/float64(l.Count))))
 	}
 	return d
+}
+
+// Return implements [Limiter]. What goes beyond the limit is lost at the next event.
+func (m *Local) Return(_ context.Context, key string, l Limit) {
+	m.bucket(key, l).AllowN(m.now(), -1)
 }
 
 func (m *Local) bucket(key string, l Limit) *rate.Limiter {

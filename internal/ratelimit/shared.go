@@ -76,11 +76,28 @@ func (s *Shared) Allow(ctx context.Context, key string, l Limit) Decision {
 	return decision
 }
 
+// Return implements [Limiter]. A key whose whole allowance would be free again keeps one
+// event, which Redis forgets in its time.
+func (s *Shared) Return(ctx context.Context, key string, l Limit) {
+	if s.outage.resting(s.now()) {
+		s.local.Return(ctx, key, l)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.patience)
+	defer cancel()
+	if _, err := s.limiter.AllowN(ctx, redisKey(key), redisLimit(l), -1); err != nil {
+		s.local.Return(ctx, key, l)
+	}
+}
+
+// redisKey keeps our keys apart from those of others.
+func redisKey(key string) string { return "registrar:" + key }
+
 // ask does not end with the request: a client that hangs up would look like an outage.
 func (s *Shared) ask(ctx context.Context, key string, l Limit) (Decision, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.patience)
 	defer cancel()
-	r, err := s.limiter.Allow(ctx, "registrar:"+key, redisLimit(l))
+	r, err := s.limiter.Allow(ctx, redisKey(key), redisLimit(l))
 	if err != nil {
 		return Decision{}, err
 	}

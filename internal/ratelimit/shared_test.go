@@ -237,3 +237,16 @@ func TestSharedTellsNoPassword(t *testing.T) {
 		t.Errorf("with a wrong password: log %s", log)
 	}
 }
+
+func TestSharedReturnGivesBack(t *testing.T) {
+	s, _ := newTestShared(t, testenv.Redis(t).URL, newClock())
+	limit := Limit{2, time.Hour}
+	allow := func() bool { return s.Allow(t.Context(), t.Name(), limit).Allowed }
+	if !allow() || !allow() || allow() {
+		t.Fatal("the limit is not 2")
+	}
+	s.Return(t.Context(), t.Name(), limit)
+	if !allow() || allow() {
+		t.Error("not the one event that was given back")
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/netip"
 	"time"
 
@@ -19,10 +20,12 @@ import (
 type Service struct {
 	Store Store
 	// Admit is asked once a registration has passed the rules and before anything is
-	// stored. Its error refuses the registration and is returned as it is.
-	Admit  func(ctx context.Context, from netip.Addr) error
-	Now    func() time.Time
-	Random io.Reader
+	// stored. Its error refuses the registration and is returned as it is. Readmit is told
+	// of a registration that was admitted and could not be stored.
+	Admit   func(ctx context.Context, from netip.Addr) error
+	Readmit func(ctx context.Context, from netip.Addr)
+	Now     func() time.Time
+	Random  io.Reader
 }
 
 // Access is who asks: the credentials presented and the circumstances.
@@ -60,6 +63,7 @@ func (s *Service) Register(ctx context.Context, t *tenant.Tenant, access Access,
 		return nil, err
 	}
 	if err := s.Store.Create(ctx, registered.Client); err != nil {
+		s.Readmit(ctx, access.From)
 		return nil, err
 	}
 	return registered, nil
@@ -99,8 +103,9 @@ func (s *Service) issueSecret(client *Client) (credential.Secret, error) {
 
 // Authenticate returns the client that the registration access token belongs to, if it
 // is the one with this id (RFC 7592 §2). It returns oauth.ErrTokenMissing,
-// oauth.ErrTokenInvalid, or what the store returns. A valid token of another client is
-// revoked, if the tenant's policy says so: whoever presents it there is confused or a thief.
+// oauth.ErrTokenInvalid, or what the store returns. A valid token that is presented on
+// another client is revoked, if the tenant's policy says so: whoever does that is confused
+// or a thief. One that is presented where no client is was mistyped, and stays.
 func (s *Service) Authenticate(ctx context.Context, t *tenant.Tenant, id string, token credential.Secret) (*Client, error) {
 	if token == "" {
 		return nil, oauth.ErrTokenMissing
@@ -120,17 +125,22 @@ func (s *Service) Authenticate(ctx context.Context, t *tenant.Tenant, id string,
 		return nil, oauth.ErrTokenInvalid
 	}
 	if owner.ID != id {
-		return nil, s.punishMisuse(ctx, t, owner)
+		return nil, s.punishMisuse(ctx, t, owner, id)
 	}
 	return owner, nil
 }
 
 // punishMisuse revokes a token that was presented on another client, where the policy says so.
-func (s *Service) punishMisuse(ctx context.Context, t *tenant.Tenant, owner *Client) error {
-	if t.Policy.RevokeMisusedToken {
-		if err := s.Store.RevokeAccessToken(ctx, t.ID, owner.ID, owner.AccessTokenDigest); err != nil {
-			return err
-		}
+func (s *Service) punishMisuse(ctx context.Context, t *tenant.Tenant, owner *Client, other string) error {
+	if !t.Policy.RevokeMisusedToken {
+		return oauth.ErrTokenInvalid
+	}
+	_, err := s.Store.Find(ctx, t.ID, other)
+	if err == nil {
+		err = s.Store.RevokeAccessToken(ctx, t.ID, owner.ID, owner.AccessTokenDigest)
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
 	}
 	return oauth.ErrTokenInvalid
 }
@@ -143,8 +153,12 @@ type Replacement struct {
 	Metadata     Metadata
 }
 
-// maxUpdateAttempts bounds how often an update starts over because another came first.
-const maxUpdateAttempts = 10
+// An update that another one overtook starts over, so often at most, after a pause that
+// parts the rivals.
+const (
+	maxUpdateAttempts = 50
+	updatePause       = 5 * time.Millisecond
+)
 
 // Update replaces what the client registered (RFC 7592 §2.2); the client is one that
 // Authenticate returned. It returns an *oauth.Error of code invalid_request for a
@@ -153,16 +167,31 @@ const maxUpdateAttempts = 10
 // returns. An error means that nothing changed.
 func (s *Service) Update(ctx context.Context, t *tenant.Tenant, client *Client, access Access, r Replacement) (*Registered, error) {
 	id := client.ID
-	for range maxUpdateAttempts {
+	for attempt := range maxUpdateAttempts {
 		updated, err := s.replace(ctx, t, client, access, r)
 		if !errors.Is(err, ErrConflict) {
 			return updated, err
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return nil, err
 		}
 		if client, err = s.Authenticate(ctx, t, id, access.Token); err != nil {
 			return nil, err
 		}
 	}
 	return nil, &oauth.Error{Code: oauth.TemporarilyUnavailable, Description: "the client is being updated by others, try again shortly"}
+}
+
+// pause waits for a random time that grows with the attempts, or until ctx ends.
+func pause(ctx context.Context, attempt int) error {
+	timer := time.NewTimer(rand.N(updatePause * time.Duration(attempt+1))) //nolint:gosec // rivals need to part, not to be unpredictable
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (s *Service) replace(ctx context.Context, t *tenant.Tenant, current *Client, access Access, r Replacement) (*Registered, error) {
@@ -189,10 +218,14 @@ func (s *Service) replace(ctx context.Context, t *tenant.Tenant, current *Client
 	return registered, nil
 }
 
+// ErrAnotherClient is an update whose client_id is not the one of the registration (RFC
+// 7592 §2.2).
+var ErrAnotherClient error = &oauth.Error{Code: oauth.InvalidRequest, Description: "client_id: it must be the one of the registration"}
+
 // checkIdentity holds the update to the client that it is about (RFC 7592 §2.2).
 func checkIdentity(current *Client, r Replacement) error {
 	if r.ClientID != current.ID {
-		return &oauth.Error{Code: oauth.InvalidRequest, Description: "client_id: it must be the one of the registration"}
+		return ErrAnotherClient
 	}
 	if r.ClientSecret != "" && !current.SecretDigest.Verifies(r.ClientSecret) {
 		return &oauth.Error{Code: oauth.InvalidRequest, Description: "client_secret: it must be the present secret, a client cannot choose one"}
