@@ -72,6 +72,7 @@ func checkIssuer(issuer string) error {
 		{strings.HasSuffix(issuer, "/"), "it must not end in a slash: clients compare it byte for byte"},
 		{origin != strings.ToLower(origin), "its scheme and host must be in lower case: clients compare it byte for byte"},
 		{u.Host != "" && !issuerHost.MatchString(u.Host), "its host must be an ASCII name or an address, with or without a port"},
+		{!isPort(u.Port()), "its port must be a number from 1 to 65535"},
 		{!strings.HasSuffix(issuer, "/") && !issuerPath.MatchString(u.EscapedPath()), "its path must be plain segments of letters, digits, '.', '_', '~' and '-'"},
 	}
 	var faults error
@@ -81,6 +82,12 @@ func checkIssuer(issuer string) error {
 		}
 	}
 	return faults
+}
+
+// isPort takes no port for one, the scheme's.
+func isPort(port string) bool {
+	number, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && number > 0
 }
 
 func isListenAddress(addr string) bool {
@@ -103,9 +110,12 @@ func isCustomScheme(scheme string) bool {
 	return schemeName.MatchString(scheme) && !slices.Contains(forbiddenSchemes, scheme)
 }
 
+const upperCase = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// isOrigin holds to what browsers send, which is in lower case.
 func isOrigin(origin string) bool {
 	u, err := url.Parse(origin)
-	return origin == "*" || err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Scheme+"://"+u.Host == origin && u.Host != "" && !strings.Contains(origin, "*")
+	return origin == "*" || err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Scheme+"://"+u.Host == origin && u.Host != "" && !strings.ContainsAny(origin, "*"+upperCase)
 }
 
 func all(words []string, fits func(string) bool) bool {

@@ -100,10 +100,11 @@ func (e *Egress) UnmarshalText(text []byte) error {
 
 func parsePrefix(word string) (netip.Prefix, error) {
 	if addr, err := netip.ParseAddr(word); err == nil {
+		addr = addr.Unmap()
 		return netip.PrefixFrom(addr, addr.BitLen()), nil
 	}
 	prefix, err := netip.ParsePrefix(word)
-	if err != nil {
+	if err != nil || prefix.Addr().Is4In6() {
 		return prefix, fmt.Errorf("%q is neither an address nor a network such as 10.0.0.0/8", word)
 	}
 	return prefix.Masked(), nil
