@@ -185,9 +185,29 @@ func tryStrangeAddresses(t *testing.T, s *server, target reply) {
 			t.Run(name+" "+method, func(t *testing.T) {
 				to := reply{Body: object{"registration_client_uri": s.URL + "/oauth/register/" + path}}
 				s.presents(t, method, to, "Bearer "+strayToken(t)).wantUnauthorized(t, invalid)
+				s.presents(t, method, to, "Bearer "+target.str(t, "registration_access_token")).wantUnauthorized(t, invalid)
+				s.wantReadBack(t, target)
 			})
 		}
 	}
+	for name, path := range map[string]string{"a slash at the end": id + "/", "a path below": id + "/x", "a slash before": "/" + id, "an escaped slash": id + "%2Fx"} {
+		t.Run("G-04 "+name, func(t *testing.T) {
+			to := reply{Body: object{"registration_client_uri": s.URL + "/oauth/register/" + path}}
+			answer := s.presents(t, http.MethodGet, to, "Bearer "+target.str(t, "registration_access_token"))
+			if answer.Status != http.StatusNotFound && answer.Status != http.StatusUnauthorized {
+				t.Errorf("%s", answer)
+			}
+			s.wantReadBack(t, target)
+		})
+	}
+	t.Run("G-01 an escape that need not be", func(t *testing.T) {
+		for _, spelling := range []string{"c%5F" + id[2:], "%63_" + id[2:]} {
+			to := with(target.Body, object{"registration_client_uri": s.URL + "/oauth/register/" + spelling})
+			if read := s.manage(t, http.MethodGet, reply{Body: to}, nil); read.Status != http.StatusOK {
+				t.Errorf("%s: %s", spelling, read)
+			}
+		}
+	})
 }
 
 // tryMisuse presents a valid token on another client: that client keeps what it has, and
@@ -242,6 +262,7 @@ func tryUpdates(t *testing.T, s *server) {
 		{"P-05 registration_client_uri", object{"registration_client_uri": target.Body["registration_client_uri"]}, "invalid_request", "registration_client_uri"},
 		{"P-06 client_secret_expires_at", object{"client_secret_expires_at": 0}, "invalid_request", "client_secret_expires_at"},
 		{"P-07 client_id_issued_at", object{"client_id_issued_at": target.Body["client_id_issued_at"]}, "invalid_request", "client_id_issued_at"},
+		{"P-03 client_id of another client, with a member at fault", object{"client_id": other.Body["client_id"], "client_name": 1}, "invalid_request", "client_id"},
 		{"P-08 one of them with redirect_uris at fault", object{"client_id_issued_at": 1, "redirect_uris": 1}, "invalid_request", "client_id_issued_at"},
 		{"P-08 one of them with a member at fault", object{"client_id_issued_at": 1, "client_name": 1}, "invalid_request", "client_id_issued_at"},
 		{"P-09 another client_secret", object{"client_secret": other.Body["client_secret"]}, "invalid_request", "client_secret"},

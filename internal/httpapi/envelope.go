@@ -15,27 +15,34 @@ func wantsEnvelope(accept string) bool {
 	if !strings.Contains(strings.ToLower(accept), envelopeType) {
 		return false
 	}
-	var envelope, bare float64
+	weights := map[string]float64{}
 	for _, clause := range strings.Split(accept, ",") {
-		mediaType, parameters, err := mime.ParseMediaType(clause)
-		if err != nil {
-			continue
-		}
-		switch mediaType {
-		case envelopeType:
-			envelope = quality(parameters)
-		case "application/json":
-			bare = quality(parameters)
+		if mediaType, parameters, err := mime.ParseMediaType(clause); err == nil {
+			weights[mediaType] = quality(parameters)
 		}
 	}
-	return envelope > 0 && envelope >= bare
+	return weights[envelopeType] > 0 && weights[envelopeType] >= bareWeight(weights)
+}
+
+// bareWeight is the weight of the most specific range that covers the bare form.
+func bareWeight(weights map[string]float64) float64 {
+	for _, mediaRange := range []string{"application/json", "application/*", "*/*"} {
+		if weight, named := weights[mediaRange]; named {
+			return weight
+		}
+	}
+	return 0
 }
 
 // quality is the weight of a clause, 1 unless it says otherwise (RFC 9110 §12.4.2).
 func quality(parameters map[string]string) float64 {
-	weight, err := strconv.ParseFloat(parameters["q"], 64)
-	if err != nil {
+	text, given := parameters["q"]
+	if !given {
 		return 1
+	}
+	weight, err := strconv.ParseFloat(text, 64)
+	if err != nil || weight < 0 || weight > 1 {
+		return 0
 	}
 	return weight
 }

@@ -37,7 +37,7 @@ var refusals = map[int]string{
 	http.StatusNotFound:              "there is nothing at this address",
 	http.StatusMethodNotAllowed:      "this address does not know the method; the Allow header names those that it knows",
 	http.StatusRequestEntityTooLarge: "the body is too large",
-	http.StatusUnsupportedMediaType:  "the body must be application/json",
+	http.StatusUnsupportedMediaType:  "the body must be application/json, not compressed",
 }
 
 // answer is an error as it is sent.
@@ -134,7 +134,7 @@ func (s *server) send(c echo.Context, a answer) error {
 
 func (s *server) problem(c echo.Context, a answer) api.Problem {
 	p := api.Problem{
-		Type: s.problemType(a), Title: http.StatusText(a.status), Status: a.status, Detail: a.description,
+		Type: s.problemType(a), Title: statusText(a.status), Status: a.status, Detail: a.description,
 		TraceID: exchangeOf(c.Request().Context()).traceID, Metadata: map[string]any{},
 	}
 	if a.retry > 0 {
@@ -144,6 +144,14 @@ func (s *server) problem(c echo.Context, a answer) api.Problem {
 		p.Error, p.ErrorDescription = pointer(api.ErrorCode(a.code)), pointer(a.description)
 	}
 	return p
+}
+
+// statusText is the phrase of RFC 9110 §15, which net/http has in an older wording for 413.
+func statusText(status int) string {
+	if status == http.StatusRequestEntityTooLarge {
+		return "Content Too Large"
+	}
+	return http.StatusText(status)
 }
 
 // problemType is "about:blank" where the status says it all (RFC 9457 §4.2.1).

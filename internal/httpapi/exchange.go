@@ -56,7 +56,7 @@ func (s *server) newExchange(r *http.Request) *exchange {
 		traceID: newTraceID(),
 		accept:  fieldValue(r.Header, echo.HeaderAccept),
 		access: registration.Access{
-			Token: bearerToken(r.Header.Get(echo.HeaderAuthorization)),
+			Token: bearerToken(fieldValue(r.Header, echo.HeaderAuthorization)),
 			From:  clientAddress(r, s.TrustedProxies),
 			Agent: printable(r.UserAgent()),
 		},
@@ -71,7 +71,8 @@ func newTraceID() string {
 }
 
 // bearerToken returns the token of an Authorization header, or "" where it holds none.
-// The scheme is matched without case (RFC 9110 §11.1).
+// The scheme is matched without case (RFC 9110 §11.1). A repeated header is joined and so
+// holds no valid one.
 func bearerToken(authorization string) credential.Secret {
 	scheme, token, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") {

@@ -35,6 +35,10 @@ var faultCodes = []oauth.Code{oauth.InvalidRequest, oauth.InvalidRedirectURI, oa
 // of that operation (RFC 7591 §3.2.2). The description holds the member and the rule,
 // never the value.
 func bodyFault(op *operation, err error) error {
+	var known *oauth.Error
+	if errors.As(err, &known) {
+		return err
+	}
 	found := faultsOf(err)
 	if len(found) == 0 {
 		return readFault(err)

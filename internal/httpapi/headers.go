@@ -30,6 +30,9 @@ func (s *server) headers(next echo.HandlerFunc) echo.HandlerFunc {
 		for name, value := range securityHeaders {
 			h.Set(name, value)
 		}
+		if strings.HasPrefix(s.operationPath(c.Request().URL.Path), "/oauth/register") {
+			uncached(h)
+		}
 		if secure {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}

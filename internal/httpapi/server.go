@@ -61,7 +61,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	e := echo.New()
 	e.HTTPErrorHandler = s.renderError
-	e.Use(s.trace, s.guard, s.headers, s.cors(), s.limitRefusals, s.limitBody, s.validate)
+	e.Use(s.trace, s.guard, s.headers, s.cors(), s.findExact, s.limitRefusals, s.limitBody, s.validate)
 	s.route(e)
 	return e, nil
 }

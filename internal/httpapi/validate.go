@@ -1,9 +1,12 @@
 package httpapi
 
 import (
+	"cmp"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -57,6 +60,27 @@ func (s *server) operation(c echo.Context) *operation {
 	return s.contract.operations[routed{method, s.operationPath(c.Path())}]
 }
 
+// findExact answers 404 where the router took more than one segment of the path for a
+// parameter: nothing is below a registration.
+func (s *server) findExact(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if strings.Contains(c.Path(), ":") && strings.Count(c.Path(), "/") != strings.Count(c.Request().URL.EscapedPath(), "/") {
+			return echo.ErrNotFound
+		}
+		return next(c)
+	}
+}
+
+// pathParameter returns what a segment of the path says, whatever it is spelt like (RFC
+// 3986 §6.2.2.2): the router hands it out as it was sent.
+func pathParameter(c echo.Context, name string) string {
+	value, err := url.PathUnescape(c.Param(name))
+	if err != nil || c.Request().URL.RawPath == "" {
+		return c.Param(name)
+	}
+	return value
+}
+
 // validate holds the request to the contract: credentials, parameters, body, in this
 // order, so that who may not ask learns nothing of what would be wrong.
 func (s *server) validate(next echo.HandlerFunc) echo.HandlerFunc {
@@ -80,7 +104,7 @@ func (s *server) authenticate(c echo.Context, op *operation) (err error) {
 	}
 	ctx := c.Request().Context()
 	x := exchangeOf(ctx)
-	x.client, err = s.Registry.Authenticate(ctx, s.Tenant, c.Param("client_id"), x.access.Token)
+	x.client, err = s.Registry.Authenticate(ctx, s.Tenant, pathParameter(c, "client_id"), x.access.Token)
 	return err
 }
 
@@ -90,7 +114,7 @@ func (s *server) validateParameters(c echo.Context, op *operation) error {
 	}
 	input := &openapi3filter.RequestValidationInput{Request: c.Request(), Route: op.route, PathParams: map[string]string{}}
 	for _, name := range c.ParamNames() {
-		input.PathParams[name] = c.Param(name)
+		input.PathParams[name] = pathParameter(c, name)
 	}
 	for _, parameter := range op.parameters {
 		if err := openapi3filter.ValidateParameter(c.Request().Context(), input, parameter.Value); err != nil {
@@ -114,14 +138,11 @@ func (s *server) validateBody(c echo.Context, op *operation) error {
 	if err != nil {
 		return bodyFault(op, err)
 	}
-	if err := op.checkForbidden(object); err != nil {
+	if err := op.checkIdentity(object, exchangeOf(r.Context()).client); err != nil {
 		return bodyFault(op, err)
 	}
-	if err := op.reduce(object); err != nil {
-		return bodyFault(op, err)
-	}
-	if err := op.body.VisitJSON(object, openapi3.VisitAsRequest(), openapi3.MultiErrors()); err != nil {
-		return bodyFault(op, err)
+	if err := s.checkMembers(op, object); err != nil {
+		return err
 	}
 	r.Body = validatedBody{ReadCloser: r.Body, value: object}
 	return nil
@@ -137,15 +158,52 @@ func isPlainJSON(h http.Header) bool {
 // fieldValue joins the lines of a header as RFC 9110 §5.3 has it.
 func fieldValue(h http.Header, name string) string { return strings.Join(h.Values(name), ", ") }
 
-// checkForbidden refuses the members that the contract forbids by "not: {}", which
-// kin-openapi takes for no rule at all.
-func (op *operation) checkForbidden(object map[string]any) error {
+// checkIdentity refuses the members that the contract forbids by "not: {}", which
+// kin-openapi takes for no rule at all, and an update that is about another client: what
+// else is wrong with its metadata does not matter then.
+func (op *operation) checkIdentity(object map[string]any, client *registration.Client) error {
 	for _, name := range op.forbidden {
 		if value := object[name]; value != nil && value != "" {
 			return &malformed{member: name, reason: "it must not be sent"}
 		}
 	}
+	if id, sent := object["client_id"].(string); client != nil && sent && id != "" && id != client.ID {
+		return registration.ErrAnotherClient
+	}
 	return nil
+}
+
+// checkMembers holds the metadata to the contract. Where that finds a fault, the rule of
+// redirect_uris is asked as well, since a fault there decides the error code.
+func (s *server) checkMembers(op *operation, object map[string]any) error {
+	err := op.reduce(object)
+	if err == nil {
+		err = op.body.VisitJSON(object, openapi3.VisitAsRequest(), openapi3.MultiErrors())
+	}
+	if err == nil {
+		return nil
+	}
+	fault := bodyFault(op, err)
+	var known *oauth.Error
+	if errors.As(fault, &known) && known.Code == oauth.InvalidClientMetadata {
+		uris := registration.CheckRedirectURIs(s.Tenant.Policy, texts(object["redirect_uris"]), texts(object["grant_types"]))
+		return cmp.Or(uris, fault)
+	}
+	return fault
+}
+
+// texts returns an array of strings, nil for anything else.
+func texts(value any) []string {
+	array, _ := value.([]any)
+	var all []string
+	for _, element := range array {
+		text, isText := element.(string)
+		if !isText {
+			return nil
+		}
+		all = append(all, text)
+	}
+	return all
 }
 
 // reduce drops what counts as omitted and what is not known (RFC 7591 §2). Of the

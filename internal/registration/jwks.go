@@ -60,12 +60,20 @@ func parseKeySet(raw []byte) (keys []josejson.RawMessage, reason string) {
 	switch {
 	case !utf8.Valid(raw) || !json.Valid(raw) || josejson.Unmarshal(raw, &set) != nil:
 		return nil, "must be a JSON object without repeated members"
+	case hasPrivateMember(set):
+		return nil, publicKeysOnly
 	case josejson.Unmarshal(set["keys"], &keys) != nil || len(keys) == 0:
 		return nil, "must have a non-empty array keys"
 	case len(keys) > MaxKeys:
 		return nil, "must have at most " + strconv.Itoa(MaxKeys) + " keys"
 	}
 	return keys, ""
+}
+
+const publicKeysOnly = "must hold public keys alone, without private or symmetric members"
+
+func hasPrivateMember(members map[string]josejson.RawMessage) bool {
+	return slices.ContainsFunc(privateMembers, func(name string) bool { _, ok := members[name]; return ok })
 }
 
 // keyFault returns why the key cannot be registered, or "". The errors of the
@@ -75,9 +83,8 @@ func keyFault(raw []byte) string {
 	if josejson.Unmarshal(raw, &members) != nil {
 		return "must be an object without repeated members"
 	}
-	isPrivate := func(name string) bool { _, ok := members[name]; return ok }
-	if slices.ContainsFunc(privateMembers, isPrivate) {
-		return "must be a public key, without private or symmetric members"
+	if hasPrivateMember(members) {
+		return publicKeysOnly
 	}
 	var key jose.JSONWebKey
 	if key.UnmarshalJSON(raw) != nil || !key.IsPublic() || !key.Valid() {

@@ -20,6 +20,12 @@ func invalidRedirectURI(member, reason string) error {
 	return &oauth.Error{Code: oauth.InvalidRedirectURI, Description: member + ": " + reason}
 }
 
+// CheckRedirectURIs is the rule of redirect_uris alone: an *oauth.Error of code
+// invalid_redirect_uri, or nil. Without grants, the default ones count.
+func CheckRedirectURIs(policy tenant.Policy, redirectURIs []string, grants []oauth.GrantType) error {
+	return checkRedirectURIs(policy, &Metadata{RedirectURIs: redirectURIs, GrantTypes: grants})
+}
+
 // checkRedirectURIs refuses the whole list for one bad URI. A list is required
 // of every client that uses the authorization endpoint (RFC 7591 §2).
 func checkRedirectURIs(policy tenant.Policy, m *Metadata) error {

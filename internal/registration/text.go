@@ -45,7 +45,11 @@ func checkStrings(_ tenant.Policy, m *Metadata) error {
 	return nil
 }
 
+// MaxTextRunes is how many characters any other text may have.
+const MaxTextRunes = 1024
+
 var textRules = []rule[string]{
+	{func(text string) bool { return utf8.RuneCountInString(text) > MaxTextRunes }, "must have at most " + strconv.Itoa(MaxTextRunes) + " characters"},
 	{func(text string) bool { return !utf8.ValidString(text) }, "must be valid UTF-8"},
 	{func(text string) bool { return strings.ContainsFunc(text, unicode.IsControl) }, "must not have control characters"},
 	{func(text string) bool { return strings.ContainsFunc(text, isBidiControl) }, "must not have characters that change the direction of the text around them"},

@@ -199,7 +199,11 @@ func webURIFault(text string) string {
 	return firstBroken(webHostRules, u)
 }
 
+// MaxURIBytes is how long a URI may be that is registered beside the redirect URIs.
+const MaxURIBytes = 2048
+
 var webURIRules = []rule[uri]{
+	{func(u uri) bool { return len(u.text) > MaxURIBytes }, "must have at most " + strconv.Itoa(MaxURIBytes) + " bytes"},
 	{func(u uri) bool { return !isURIText(u.text) }, notURIText},
 	{func(u uri) bool { return u.scheme != "https" }, "must be an absolute https URI"},
 	{hasUserinfo, "must not have user information"},
