@@ -81,7 +81,14 @@ func (s *server) show(ctx context.Context, status int, r *registration.Registere
 	return a
 }
 
+// plainInformation is a registration without additional members. The generated encoder,
+// which has to merge them, encodes every member twice.
+type plainInformation api.ClientInformation
+
 func (a registrationAnswer) write(w http.ResponseWriter) error {
+	if info, ok := a.body.(api.ClientInformation); ok && len(info.AdditionalProperties) == 0 {
+		a.body = plainInformation(info)
+	}
 	encoded, err := json.Marshal(a.body)
 	if err != nil {
 		return err
