@@ -22,6 +22,14 @@ type Kind string
 const (
 	ClientSecret            Kind = "rgs_"
 	RegistrationAccessToken Kind = "rgr_"
+	AuthorizationCode       Kind = "rgc_"
+	RefreshToken            Kind = "rgf_"
+	// Session is what a browser holds of a login.
+	Session Kind = "rgn_"
+	// LoginState goes to the upstream provider and back (OpenID Connect Core 1.0 §3.1.2.1).
+	LoginState Kind = "rgl_"
+	// Browser ties a login to the browser that began it.
+	Browser Kind = "rgb_"
 )
 
 // alphabet is safe in a URL, a form, a header and a shell, and has no letters

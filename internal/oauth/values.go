@@ -36,3 +36,19 @@ const (
 	ApplicationWeb    ApplicationType = "web"
 	ApplicationNative ApplicationType = "native"
 )
+
+// Algorithm is a signature algorithm of RFC 7518 §3.1.
+type Algorithm string
+
+// The algorithms that this service signs with.
+const (
+	ES256 Algorithm = "ES256"
+	RS256 Algorithm = "RS256"
+)
+
+// The scopes that mean something to this service (OpenID Connect Core 1.0 §3.1.2.1, §5.4).
+const (
+	ScopeOpenID  = "openid"
+	ScopeProfile = "profile"
+	ScopeEmail   = "email"
+)

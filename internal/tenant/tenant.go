@@ -2,7 +2,12 @@
 // policy under which its clients register.
 package tenant
 
-import "github.com/seed-9c856424/registrar/internal/oauth"
+import (
+	"time"
+
+	"github.com/seed-9c856424/registrar/internal/credential"
+	"github.com/seed-9c856424/registrar/internal/oauth"
+)
 
 // Tenant is one issuer and its policy. Clients belong to exactly one tenant.
 type Tenant struct {
@@ -28,7 +33,7 @@ const (
 	ScopeReject ScopeOverflow = "reject"
 )
 
-// Policy is what a tenant allows its clients to register.
+// Policy is what a tenant allows its clients to register and its users to grant.
 type Policy struct {
 	// Scopes is the allowlist, in the order in which metadata documents list it.
 	Scopes []string
@@ -48,4 +53,34 @@ type Policy struct {
 	RevokeMisusedToken bool
 	// AllowedOrigins are the browser origins that may read answers; "*" is any.
 	AllowedOrigins []string
+
+	// Resources are those that tokens can be issued for (RFC 8707), in normal form; none:
+	// any https or loopback URI.
+	Resources []string
+	// TrustedRedirectHosts are hosts to which an error may be sent before anybody has
+	// logged in (RFC 9700 §4.11.2).
+	TrustedRedirectHosts []string
+	// ScopeTexts say what a scope allows, to people, by scope.
+	ScopeTexts map[string]string
+	// ScopeRequirements are what a user must meet to grant a scope, by scope.
+	ScopeRequirements map[string]Requirement
+	// LoginRequirement is what a user must meet to log in.
+	LoginRequirement Requirement
+	// RefreshGrace is how long the refresh token before the present one still gets one
+	// more instead of ending the grant; 0 for not at all.
+	RefreshGrace time.Duration
+	// RecheckUpstream makes every refresh ask the upstream provider for the user again.
+	RecheckUpstream bool
+	// AccessTokenAlgorithm and IDTokenAlgorithm sign the tokens of their name.
+	AccessTokenAlgorithm, IDTokenAlgorithm oauth.Algorithm
+	// ResourceServers may introspect tokens.
+	ResourceServers []ResourceServer
+}
+
+// ResourceServer is one that the operator lets introspect tokens (RFC 7662 §2.1).
+type ResourceServer struct {
+	ID           string
+	SecretDigest credential.Digest
+	// Audiences are the values of aud that concern it.
+	Audiences []string
 }
