@@ -208,3 +208,14 @@ var webURIRules = []rule[uri]{
 	{func(u uri) bool { return u.scheme != "https" }, "must be an absolute https URI"},
 	{hasUserinfo, "must not have user information"},
 }
+
+// IsWebURI reports whether the text is an absolute https URI, without user information,
+// whose host a browser and this service read alike.
+func IsWebURI(text string) bool { return webURIFault(text) == "" }
+
+// IsLoopbackURI reports whether the text is an http URI of the user's own machine, in one
+// of the spellings that a redirect URI may have (RFC 8252 §7.3, §8.3).
+func IsLoopbackURI(text string) bool {
+	u := cutURI(text)
+	return isURIText(text) && u.scheme == "http" && isLoopbackHost(u.host) && !hasUserinfo(u) && !hasBadPort(u)
+}
