@@ -1,0 +1,199 @@
+package login
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seed-9c856424/registrar/internal/oauth"
+)
+
+// errDown is what a store answers while its database is down.
+var errDown error = &oauth.Error{Code: oauth.TemporarilyUnavailable, Description: "the database does not answer"}
+
+// memory is a Store. Every method first returns the error that is set for it by name.
+type memory struct {
+	mu       sync.Mutex
+	fails    map[string]error
+	calls    map[string]int
+	sessions map[string]Session
+	attempts map[string]Attempt
+	tokens   map[string][]byte
+}
+
+func newMemory() *memory {
+	return &memory{
+		fails: map[string]error{}, calls: map[string]int{},
+		sessions: map[string]Session{}, attempts: map[string]Attempt{}, tokens: map[string][]byte{},
+	}
+}
+
+// enter counts the call and returns the error that is set for it.
+func (m *memory) enter(method string) error {
+	m.calls[method]++
+	return m.fails[method]
+}
+
+func (m *memory) fail(method string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fails[method] = err
+}
+
+func (m *memory) called(method string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.calls[method]
+}
+
+func (m *memory) CreateSession(_ context.Context, s *Session) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.enter("CreateSession"); err != nil {
+		return err
+	}
+	m.sessions[s.Tenant+"/"+s.ID] = *s
+	return nil
+}
+
+func (m *memory) FindSession(_ context.Context, tenant, id string) (*Session, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.enter("FindSession"); err != nil {
+		return nil, err
+	}
+	s, found := m.sessions[tenant+"/"+id]
+	if !found {
+		return nil, ErrNotFound
+	}
+	return &s, nil
+}
+
+func (m *memory) TouchSession(_ context.Context, tenant, id string, at time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.enter("TouchSession"); err != nil {
+		return err
+	}
+	if s, found := m.sessions[tenant+"/"+id]; found {
+		s.SeenAt = at
+		m.sessions[tenant+"/"+id] = s
+	}
+	return nil
+}
+
+func (m *memory) DeleteSession(_ context.Context, tenant, id string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.enter("DeleteSession"); err != nil {
+		return err
+	}
+	delete(m.sessions, tenant+"/"+id)
+	return nil
+}
+
+func (m *memory) CreateAttempt(_ context.Context, a *Attempt) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.enter("CreateAttempt"); err != nil {
+		return err
+	}
+	m.attempts[a.Tenant+"/"+a.ID] = *a
+	return nil
+}
+
+func (m *memory) TakeAttempt(_ context.Context, tenant, id string) (*Attempt, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.enter("TakeAttempt"); err != nil {
+		return nil, err
+	}
+	a, found := m.attempts[tenant+"/"+id]
+	if !found {
+		return nil, ErrNotFound
+	}
+	delete(m.attempts, tenant+"/"+id)
+	return &a, nil
+}
+
+func (m *memory) SaveUpstreamToken(_ context.Context, tenant, subject string, sealed []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.enter("SaveUpstreamToken"); err != nil {
+		return err
+	}
+	m.tokens[tenant+"/"+subject] = sealed
+	return nil
+}
+
+func (m *memory) ReplaceUpstreamToken(_ context.Context, tenant, subject string, old, sealed []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.enter("ReplaceUpstreamToken"); err != nil {
+		return err
+	}
+	if present, found := m.tokens[tenant+"/"+subject]; !found || !bytes.Equal(present, old) {
+		return ErrNotFound
+	}
+	m.tokens[tenant+"/"+subject] = sealed
+	return nil
+}
+
+func (m *memory) FindUpstreamToken(_ context.Context, tenant, subject string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.enter("FindUpstreamToken"); err != nil {
+		return nil, err
+	}
+	sealed, found := m.tokens[tenant+"/"+subject]
+	if !found {
+		return nil, ErrNotFound
+	}
+	return sealed, nil
+}
+
+func (m *memory) DeleteExpiredSessions(context.Context, string, time.Time, time.Time, int) (int64, error) {
+	return 0, errors.New("not asked of this room")
+}
+
+// clock is a time that tests set.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newClock() *clock { return &clock{now: time.Date(2026, 3, 4, 5, 6, 7, 8, time.UTC)} }
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// outcome is the code of an *oauth.Error, "fault" for another error and "" for none.
+func outcome(err error) oauth.Code {
+	var known *oauth.Error
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &known):
+		return known.Code
+	}
+	return "fault"
+}
+
+func wantOutcome(t *testing.T, err error, want oauth.Code) {
+	t.Helper()
+	if got := outcome(err); got != want {
+		t.Fatalf("outcome %q of %v, want %q", got, err, want)
+	}
+}
