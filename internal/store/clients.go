@@ -36,7 +36,7 @@ const findClient = `SELECT owner, origin, scope_policy, metadata, auth_method_de
 
 // Find implements [registration.Store].
 func (s *Store) Find(ctx context.Context, tenant, id string) (*registration.Client, error) {
-	if !storable(tenant) || !storable(id) {
+	if !storable(tenant, id) {
 		return nil, registration.ErrNotFound
 	}
 	r := clientRow{Tenant: tenant, ID: id}
@@ -62,7 +62,7 @@ const (
 
 // Update implements [registration.Store].
 func (s *Store) Update(ctx context.Context, c *registration.Client) error {
-	if !storable(c.Tenant) || !storable(c.ID) {
+	if !storable(c.Tenant, c.ID) {
 		return registration.ErrConflict
 	}
 	metadata, err := encodeMetadata(c.Metadata)
@@ -89,7 +89,7 @@ func (s *Store) Update(ctx context.Context, c *registration.Client) error {
 
 // RevokeAccessToken implements [registration.Store].
 func (s *Store) RevokeAccessToken(ctx context.Context, tenant, id string, digest credential.Digest) error {
-	if !storable(tenant) || !storable(id) {
+	if !storable(tenant, id) {
 		return nil
 	}
 	changes := map[string]any{"access_token_digest": nil, "version": gorm.Expr("version + 1")}
@@ -101,7 +101,7 @@ func (s *Store) RevokeAccessToken(ctx context.Context, tenant, id string, digest
 
 // Delete implements [registration.Store].
 func (s *Store) Delete(ctx context.Context, tenant, id string) error {
-	if !storable(tenant) || !storable(id) {
+	if !storable(tenant, id) {
 		return registration.ErrNotFound
 	}
 	deleted, err := s.exec(ctx, "delete a client", func(db *gorm.DB) *gorm.DB {
@@ -114,14 +114,4 @@ func (s *Store) Delete(ctx context.Context, tenant, id string) error {
 		return registration.ErrNotFound
 	}
 	return nil
-}
-
-// exec runs one writing statement and returns how many rows it changed.
-func (s *Store) exec(ctx context.Context, what string, write func(*gorm.DB) *gorm.DB) (rows int64, err error) {
-	err = s.attempt(ctx, what, func() error {
-		done := write(s.write.WithContext(ctx))
-		rows = done.RowsAffected
-		return done.Error
-	})
-	return rows, err
 }

@@ -17,8 +17,12 @@ import (
 	"github.com/seed-9c856424/registrar/internal/oauth"
 )
 
-// readOnlyTransaction is the SQLSTATE of a write to a standby.
-const readOnlyTransaction = "25006"
+// SQLSTATEs: of a write to a standby, and of constraints.
+const (
+	readOnlyTransaction = "25006"
+	foreignKeyViolation = "23503"
+	uniqueViolation     = "23505"
+)
 
 // Transactions that the database undid for the sake of another one: serialization
 // failure and deadlock. Nothing of them is left, so they can be repeated. A connection
@@ -108,11 +112,25 @@ func ourFault(err error) bool {
 // isLocked reports whether another process has the SQLite file for itself.
 func isLocked(err error) bool { return sqliteCode(err) == sqlite3.SQLITE_BUSY }
 
+// isDuplicate reports whether a row with the same key exists.
+func isDuplicate(err error) bool {
+	code := sqliteExtendedCode(err)
+	return sqlState(err) == uniqueViolation ||
+		code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY || code == sqlite3.SQLITE_CONSTRAINT_UNIQUE
+}
+
+// isOrphan reports whether the row that the new one refers to is not there, or no longer.
+func isOrphan(err error) bool {
+	return sqlState(err) == foreignKeyViolation || sqliteExtendedCode(err) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
+}
+
 // sqliteCode returns the primary code of a SQLite error, or 0.
-func sqliteCode(err error) int {
+func sqliteCode(err error) int { return sqliteExtendedCode(err) & 0xff }
+
+func sqliteExtendedCode(err error) int {
 	var lite *sqlite.Error
 	if errors.As(err, &lite) {
-		return lite.Code() & 0xff
+		return lite.Code()
 	}
 	return 0
 }

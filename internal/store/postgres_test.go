@@ -38,18 +38,15 @@ func outage(t *testing.T, cluster *testenv.Cluster, s *Store) {
 		t.Fatal(err)
 	}
 	cluster.Stop()
-	for name, call := range map[string]func() error{
-		"Create": func() error { return s.Create(t.Context(), after) },
-		"Find":   func() error { _, err := s.Find(t.Context(), before.Tenant, before.ID); return err },
-		"Update": func() error { return s.Update(t.Context(), before) },
-		"Revoke": func() error {
-			return s.RevokeAccessToken(t.Context(), before.Tenant, before.ID, before.AccessTokenDigest)
-		},
-		"Delete":  func() error { return s.Delete(t.Context(), before.Tenant, before.ID) },
+	calls := map[string]func() error{
 		"Ready":   func() error { return s.Ready(t.Context()) },
 		"Pending": func() error { _, err := s.Pending(t.Context()); return err },
 		"Migrate": func() error { return s.Migrate(t.Context()) },
-	} {
+	}
+	for _, step := range steps(t.Context(), s) {
+		calls[step.name] = step.call
+	}
+	for name, call := range calls {
 		if err := call(); !isUnavailable(err) {
 			t.Errorf("%s without a server returned %v, want temporarily_unavailable", name, err)
 		}

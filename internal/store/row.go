@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/seed-9c856424/registrar/internal/registration"
+	"github.com/seed-9c856424/registrar/internal/tenant"
 )
 
 // clientRow is a row of the table clients.
@@ -36,8 +37,8 @@ type clientRow struct {
 func (clientRow) TableName() string { return "clients" }
 
 func newClientRow(c *registration.Client) (*clientRow, error) {
-	if !storable(c.Tenant) || !storable(c.ID) {
-		return nil, errors.New("a client's key is text without NUL")
+	if !storable(c.Tenant, c.ID) {
+		return nil, errNotText
 	}
 	metadata, err := encodeMetadata(c.Metadata)
 	if err != nil {
@@ -101,12 +102,43 @@ func encodeMetadata(m registration.Metadata) (string, error) {
 	return object + `,"jwks":` + string(jwks) + "}", nil
 }
 
-func nullable(s string) sql.Null[string] { return sql.Null[string]{V: s, Valid: s != ""} }
+// nullable is NULL for the zero value.
+func nullable[T comparable](v T) sql.Null[T] {
+	var zero T
+	return sql.Null[T]{V: v, Valid: v != zero}
+}
 
-// storable reports whether a text column can hold s: PostgreSQL refuses anything else,
-// even in a comparison.
-func storable(s string) bool {
-	return utf8.ValidString(s) && !strings.Contains(s, "\x00")
+// storable reports whether text columns can hold all of these: PostgreSQL refuses
+// anything else, even in a comparison.
+func storable(texts ...string) bool {
+	for _, s := range texts {
+		if !utf8.ValidString(s) || strings.Contains(s, "\x00") {
+			return false
+		}
+	}
+	return true
+}
+
+// errNotText is a row that one of the databases would refuse, and so neither takes.
+var errNotText = errors.New("text in a row is UTF-8 without NUL")
+
+// moment is the time as both databases keep and compare it. SQLite alone would keep the
+// zone and the nanoseconds, in text that does not sort by time.
+func moment(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+func encodeUser(u tenant.User) (string, error) {
+	doc, err := json.Marshal(u)
+	if err != nil {
+		return "", fmt.Errorf("user: %w", err)
+	}
+	return string(doc), nil
+}
+
+func decodeUser(doc string) (u tenant.User, err error) {
+	if err := json.Unmarshal([]byte(doc), &u); err != nil {
+		return tenant.User{}, fmt.Errorf("user: %w", err)
+	}
+	return u, nil
 }
 
 // asText makes what came in a header storable.

@@ -3,12 +3,19 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"gorm.io/gorm"
+
+	"github.com/seed-9c856424/registrar/internal/authorization"
+	"github.com/seed-9c856424/registrar/internal/login"
+	"github.com/seed-9c856424/registrar/internal/oauth"
+	"github.com/seed-9c856424/registrar/internal/signing"
 )
 
 // recorder stands between GORM and its pool and notes every statement, preparation and
@@ -64,30 +71,217 @@ func (r *recorder) BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, e
 	return r.DB.BeginTx(ctx, opts)
 }
 
+// step is a call and the statements that it is to be.
+type step struct {
+	name string
+	call func() error
+	want []string
+}
+
 func TestEveryCallIsOneStatement(t *testing.T) {
 	for name, url := range databaseURLs {
 		t.Run(name, func(t *testing.T) {
 			s := openMigrated(t, url(t))
 			recorders := []*recorder{record(s.write, s.writers), record(s.read, s.readers)}
-			c := client("c_1")
-			for _, step := range []struct {
-				name string
-				call func() error
-				want []string
-			}{
-				{"Create", func() error { return s.Create(t.Context(), c) }, []string{"INSERT"}},
-				{"Find", func() error { _, err := s.Find(t.Context(), c.Tenant, c.ID); return err }, []string{"SELECT"}},
-				{"Update", func() error { return s.Update(t.Context(), c) }, []string{"UPDATE"}},
-				{"Revoke", func() error { return s.RevokeAccessToken(t.Context(), c.Tenant, c.ID, c.AccessTokenDigest) }, []string{"UPDATE"}},
-				{"Delete", func() error { return s.Delete(t.Context(), c.Tenant, c.ID) }, []string{"DELETE"}},
-			} {
-				if err := step.call(); err != nil {
-					t.Fatalf("%s: %v", step.name, err)
+			for _, c := range steps(t.Context(), s) {
+				if err := c.call(); err != nil {
+					t.Fatalf("%s: %v", c.name, err)
 				}
-				if got := slices.Concat(recorders[0].take(), recorders[1].take()); !slices.Equal(got, step.want) {
-					t.Errorf("%s ran %v, want %v", step.name, got, step.want)
+				if got := slices.Concat(recorders[0].take(), recorders[1].take()); !slices.Equal(got, c.want) {
+					t.Errorf("%s ran %v, want %v", c.name, got, c.want)
 				}
 			}
 		})
+	}
+}
+
+// now is the time of the calls.
+var now = time.Date(2026, 11, 23, 9, 8, 7, 0, time.UTC)
+
+var (
+	insert    = []string{"INSERT"}
+	selects   = []string{"SELECT"}
+	updates   = []string{"UPDATE"}
+	deletes   = []string{"DELETE"}
+	begins    = []string{"BEGIN"} // what follows is within the transaction
+	threeWith = []string{"WITH", "WITH", "WITH"}
+)
+
+// steps are all calls, in an order in which each succeeds.
+func steps(ctx context.Context, s *Store) []step {
+	return slices.Concat(clientSteps(ctx, s), grantSteps(ctx, s), sessionSteps(ctx, s), keySteps(ctx, s), lastSteps(ctx, s))
+}
+
+func clientSteps(ctx context.Context, s *Store) []step {
+	c := client("c_1")
+	return []step{
+		{"Create", func() error { return s.Create(ctx, c) }, insert},
+		{"Find", func() error { _, err := s.Find(ctx, "one", "c_1"); return err }, selects},
+		{"Update", func() error { return s.Update(ctx, c) }, updates},
+		{"Revoke", func() error { return s.RevokeAccessToken(ctx, "one", "c_1", c.AccessTokenDigest) }, updates},
+	}
+}
+
+func grantSteps(ctx context.Context, s *Store) []step {
+	g := grant("g")
+	c := &authorization.Consent{Tenant: "one", Subject: "u", ClientID: "c_1", Target: []byte("t"), ClientDigest: []byte("d")}
+	return []step{
+		{"CreateGrant", func() error { return s.CreateGrant(ctx, g) }, insert},
+		{"FindGrant", func() error { _, err := s.FindGrant(ctx, "one", "g"); return err }, selects},
+		{"RedeemCode", func() error { return s.RedeemCode(ctx, g) }, updates},
+		{"RotateRefresh", func() error { return s.RotateRefresh(ctx, g, g.RefreshDigest) }, updates},
+		{"GrantsOf", func() error { _, err := s.GrantsOf(ctx, "one", "u", now); return err }, selects},
+		{"RevokeGrant", func() error { return s.RevokeGrant(ctx, "one", "g", now) }, updates},
+		{"SaveConsent", func() error { return s.SaveConsent(ctx, c) }, insert},
+		{"SaveConsent again", func() error { return s.SaveConsent(ctx, c) }, insert},
+		{"FindConsent", func() error { _, err := s.FindConsent(ctx, "one", "u", "c_1", c.Target); return err }, selects},
+		{"SpendAssertion", func() error { return s.SpendAssertion(ctx, "one", "c_1", []byte("jti"), now) }, insert},
+		{"Disconnect", func() error { return s.Disconnect(ctx, "one", "u", "c_1", now) }, begins},
+	}
+}
+
+func sessionSteps(ctx context.Context, s *Store) []step {
+	n := &login.Session{Tenant: "one", ID: "n", Digest: []byte("d")}
+	a := &login.Attempt{Tenant: "one", ID: "a", Digest: []byte("d"), Browser: []byte("b")}
+	return []step{
+		{"CreateSession", func() error { return s.CreateSession(ctx, n) }, insert},
+		{"FindSession", func() error { _, err := s.FindSession(ctx, "one", "n"); return err }, selects},
+		{"TouchSession", func() error { return s.TouchSession(ctx, "one", "n", now) }, updates},
+		{"DeleteSession", func() error { return s.DeleteSession(ctx, "one", "n") }, deletes},
+		{"CreateAttempt", func() error { return s.CreateAttempt(ctx, a) }, insert},
+		{"TakeAttempt", func() error { _, err := s.TakeAttempt(ctx, "one", "a"); return err }, deletes},
+		{"SaveUpstreamToken", func() error { return s.SaveUpstreamToken(ctx, "one", "u", []byte("old")) }, insert},
+		{"ReplaceUpstreamToken", func() error { return s.ReplaceUpstreamToken(ctx, "one", "u", []byte("old"), []byte("new")) }, updates},
+		{"FindUpstreamToken", func() error { _, err := s.FindUpstreamToken(ctx, "one", "u"); return err }, selects},
+	}
+}
+
+func keySteps(ctx context.Context, s *Store) []step {
+	k := &signing.SealedKey{Tenant: "one", Algorithm: oauth.ES256, Generation: 1, Sealed: []byte("sealed")}
+	return []step{
+		{"CreateKey", func() error { return s.CreateKey(ctx, k) }, insert},
+		{"Keys", func() error { _, err := s.Keys(ctx, "one"); return err }, selects},
+		{"DeleteKey", func() error { return s.DeleteKey(ctx, "one", oauth.ES256, 1) }, deletes},
+		{"TakeLease", func() error { _, err := s.TakeLease(ctx, "chore", "a", now, now); return err }, insert},
+	}
+}
+
+func lastSteps(ctx context.Context, s *Store) []step {
+	return []step{
+		{"DeleteExpiredGrants", func() error { _, err := s.DeleteExpiredGrants(ctx, "one", now, 100); return err }, threeWith},
+		{"DeleteExpiredGrants, limit reached", func() error {
+			if err := s.CreateGrant(ctx, grant("g_2")); err != nil {
+				return err
+			}
+			_, err := s.DeleteExpiredGrants(ctx, "one", now, 1)
+			return err
+		}, []string{"INSERT", "WITH"}},
+		{"DeleteExpiredSessions", func() error {
+			_, err := s.DeleteExpiredSessions(ctx, "one", now, now, 100)
+			return err
+		}, threeWith},
+		{"Delete", func() error { return s.Delete(ctx, "one", "c_1") }, deletes},
+	}
+}
+
+// What is not there is NULL: an empty digest or a time in the year 1 would be a value.
+func TestWhatIsMissingIsNull(t *testing.T) {
+	for name, url := range databaseURLs {
+		t.Run(name, func(t *testing.T) {
+			s := openMigrated(t, url(t))
+			g := grant("g")
+			g.RefreshDigest = nil
+			if err := errors.Join(s.Create(t.Context(), client("c_1")), s.CreateGrant(t.Context(), g)); err != nil {
+				t.Fatal(err)
+			}
+			for _, column := range []string{
+				"resource", "nonce", "redeemed_at", "family_digest", "refresh_digest", "previous_digest", "refreshed_at", "revoked_at",
+			} {
+				var nulls int
+				row := s.readers.QueryRowContext(t.Context(), "SELECT count(*) FROM grants WHERE "+column+" IS NULL")
+				if err := row.Scan(&nulls); err != nil || nulls != 1 {
+					t.Errorf("%s: %d rows with NULL, %v, want 1", column, nulls, err)
+				}
+			}
+		})
+	}
+}
+
+// SQLite, which keeps no statistics, says how it would run a statement whatever the tables
+// hold. The last three are what it does for the deletion of a client.
+func TestStatementsUseIndexes(t *testing.T) {
+	s := openMigrated(t, sqliteURL(t))
+	uses := map[string]string{
+		findGrant: "(tenant=? AND id=?)", redeemCode: "(tenant=? AND id=?)", rotateRefresh: "(tenant=? AND id=?)",
+		revokeGrant:     "(tenant=? AND id=?)",
+		grantsOf:        "grants_by_subject (tenant=? AND subject=? AND expires_at>?)",
+		revokeGrantsFor: "grants_by_client (tenant=? AND client_id=? AND subject=?)",
+		forgetConsents:  "(tenant=? AND client_id=? AND subject=?)",
+		findConsent:     "(tenant=? AND client_id=? AND subject=? AND target=?)",
+		findSession:     "(tenant=? AND id=?)", touchSession: "(tenant=? AND id=?)", takeAttempt: "(tenant=? AND id=?)",
+		replaceUpstream: "(tenant=? AND subject=?)", findUpstream: "(tenant=? AND subject=?)",
+		findKeys: "(tenant=?)", deleteKey: "(tenant=? AND algorithm=? AND generation=?)",
+		"DELETE FROM grants WHERE tenant = ? AND client_id = ?":     "grants_by_client (tenant=? AND client_id=?)",
+		"DELETE FROM consents WHERE tenant = ? AND client_id = ?":   "(tenant=? AND client_id=?)",
+		"DELETE FROM assertions WHERE tenant = ? AND client_id = ?": "(tenant=? AND client_id=?)",
+	}
+	for _, w := range slices.Concat(expiredGrants(now), expiredSessions(now, now)) {
+		uses[w.statement(s.skipLocked)] = "(tenant=? AND " + w.due + "<?)"
+	}
+	for statement, want := range uses {
+		if plan := planOf(t, s, statement); !strings.Contains(plan, want) || strings.Contains(plan, "SCAN") {
+			t.Errorf("%s\nruns as\n%s, want %s", statement, plan, want)
+		}
+	}
+}
+
+func planOf(t *testing.T, s *Store, statement string) (plan string) {
+	t.Helper()
+	arguments := make([]any, strings.Count(statement, "?"))
+	rows, err := s.readers.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+statement, arguments...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			t.Fatal(err)
+		}
+		plan += detail + "\n"
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return plan
+}
+
+// A replica that cleans up does not wait for rows that another one is changing.
+func TestCleanUpPassesOverLockedRows(t *testing.T) {
+	s := openMigrated(t, postgresURL(t))
+	err := errors.Join(s.Create(t.Context(), client("c_1")), s.CreateGrant(t.Context(), grant("locked")), s.CreateGrant(t.Context(), grant("free")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := s.writers.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.ExecContext(t.Context(), "UPDATE grants SET revoked_at = now() WHERE id = 'locked'"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	removed, err := s.DeleteExpiredGrants(ctx, "one", now, 100)
+	if err != nil || removed != 1 {
+		t.Errorf("beside a locked row: %d removed, %v, want 1", removed, err)
+	}
+	if err := other.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	removed, err = s.DeleteExpiredGrants(ctx, "one", now, 100)
+	if err != nil || removed != 1 {
+		t.Errorf("afterwards: %d removed, %v, want 1", removed, err)
 	}
 }

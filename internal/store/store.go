@@ -1,5 +1,5 @@
-// Package store keeps clients in SQLite or PostgreSQL, through GORM. It is the only
-// package that knows the schema and the databases' errors.
+// Package store keeps clients, grants, sessions and keys in SQLite or PostgreSQL, through
+// GORM. It is the only package that knows the schema and the databases' errors.
 package store
 
 import (
@@ -13,17 +13,25 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
+	"github.com/seed-9c856424/registrar/internal/authorization"
+	"github.com/seed-9c856424/registrar/internal/login"
 	"github.com/seed-9c856424/registrar/internal/registration"
+	"github.com/seed-9c856424/registrar/internal/signing"
 )
 
-// Store is a database of clients. Its methods are safe for concurrent use.
+// Store is a database. Its methods are safe for concurrent use.
 type Store struct {
 	database
 	write, read *gorm.DB
 	migrator    *goose.Provider
 }
 
-var _ registration.Store = (*Store)(nil)
+var (
+	_ registration.Store  = (*Store)(nil)
+	_ authorization.Store = (*Store)(nil)
+	_ login.Store         = (*Store)(nil)
+	_ signing.Store       = (*Store)(nil)
+)
 
 // database is what differs between the databases. Its pools connect when they are used.
 type database struct {
@@ -42,6 +50,9 @@ type database struct {
 	locking []goose.ProviderOption
 	// hasVersions asks whether any migration was ever applied.
 	hasVersions string
+	// skipLocked ends a sub-select so that it passes over the rows that other statements
+	// are changing; empty where there is one writer.
+	skipLocked string
 }
 
 var databases = map[string]func(databaseURL string) (database, error){
@@ -129,4 +140,38 @@ func (s *Store) attempt(ctx context.Context, what string, statement func() error
 		}
 		return statement()
 	})
+}
+
+// exec runs one writing statement and returns how many rows it changed.
+func (s *Store) exec(ctx context.Context, what string, write func(*gorm.DB) *gorm.DB) (rows int64, err error) {
+	err = s.attempt(ctx, what, func() error {
+		done := write(s.write.WithContext(ctx))
+		rows = done.RowsAffected
+		return done.Error
+	})
+	return rows, err
+}
+
+// scanner is a row of a result.
+type scanner interface{ Scan(columns ...any) error }
+
+// queryAll runs one reading statement and returns what scan makes of each row.
+func queryAll[T any](ctx context.Context, s *Store, what string, scan func(scanner) (T, error), query string, args ...any) (all []T, err error) {
+	err = s.attempt(ctx, what, func() error {
+		rows, err := s.read.WithContext(ctx).Raw(query, args...).Rows()
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		all = nil
+		for rows.Next() {
+			one, err := scan(rows)
+			if err != nil {
+				return err
+			}
+			all = append(all, one)
+		}
+		return rows.Err()
+	})
+	return all, err
 }

@@ -5,8 +5,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/seed-9c856424/registrar/internal/authorization"
+	"github.com/seed-9c856424/registrar/internal/login"
 	"github.com/seed-9c856424/registrar/internal/registration"
+	"github.com/seed-9c856424/registrar/internal/signing"
 	"github.com/seed-9c856424/registrar/internal/store/storetest"
+	"github.com/seed-9c856424/registrar/internal/tenant"
 	"github.com/seed-9c856424/registrar/internal/testenv"
 )
 
@@ -63,6 +67,13 @@ func client(id string) *registration.Client {
 	return &registration.Client{Tenant: "one", ID: id, AccessTokenDigest: []byte("digest"), Version: 1}
 }
 
+// grant is one of the client c_1.
+func grant(id string) *authorization.Grant {
+	return &authorization.Grant{
+		Tenant: "one", ID: id, ClientID: "c_1", User: tenant.User{Subject: "u"}, CodeDigest: []byte("code"), RefreshDigest: []byte("refresh"),
+	}
+}
+
 func TestConformance(t *testing.T) {
 	for name, url := range map[string]func(*testing.T) string{
 		"SQLite":     sqliteURL,
@@ -81,10 +92,32 @@ func TestConformance(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := openMigrated(t, url(t))
-			storetest.Run(t, func(t *testing.T) registration.Store {
-				mustExec(t, s, "DELETE FROM clients")
-				return s
+			t.Run("registration", func(t *testing.T) {
+				storetest.Run(t, func(t *testing.T) registration.Store { return emptied(t, s) })
+			})
+			t.Run("authorization", func(t *testing.T) {
+				storetest.RunAuthorization(t, func(t *testing.T) storetest.AuthorizationStore { return emptied(t, s) })
+			})
+			t.Run("login", func(t *testing.T) {
+				storetest.RunLogin(t, func(t *testing.T) login.Store { return emptied(t, s) })
+			})
+			t.Run("signing", func(t *testing.T) {
+				storetest.RunSigning(t, func(t *testing.T) signing.Store { return emptied(t, s) })
+			})
+			t.Run("lease", func(t *testing.T) {
+				storetest.RunLease(t, func(t *testing.T) storetest.Leases { return emptied(t, s) })
 			})
 		})
 	}
+}
+
+// tables are all that hold something of their own: the others empty with the clients.
+var tables = []string{"clients", "sessions", "login_attempts", "upstream_tokens", "signing_keys", "leases"}
+
+func emptied(t *testing.T, s *Store) *Store {
+	t.Helper()
+	for _, table := range tables {
+		mustExec(t, s, "DELETE FROM "+table)
+	}
+	return s
 }

@@ -1,5 +1,5 @@
-// Package storetest is the conformance suite of [registration.Store]: what every store
-// of clients does, whatever the database.
+// Package storetest holds the conformance suites of the stores that the domain rooms
+// declare: what a store does, whatever the database.
 package storetest
 
 import (
@@ -19,8 +19,9 @@ import (
 	"github.com/seed-9c856424/registrar/internal/registration"
 )
 
-// Run runs the suite. Each call of open returns an empty store, or one that holds
-// nothing of the tenants "one" and "two"; what it opens, it closes with the test.
+// Run runs the suite of [registration.Store]. Each call of open returns an empty store,
+// or one that holds nothing of the tenants "one" and "two"; what it opens, it closes
+// with the test.
 func Run(t *testing.T, open func(t *testing.T) registration.Store) {
 	for _, c := range []struct {
 		name string
@@ -120,18 +121,21 @@ func roundTrip(t *testing.T, s registration.Store) {
 	}
 }
 
+// hostile are texts that break careless statements and encodings.
+var hostile = map[string]string{
+	"quotes":                `'; DROP TABLE clients; -- " ` + "`",
+	"placeholders":          "? ?? $1 :a @b %s ?|",
+	"backslashes":           `\ \\ \' \u0000 \x00`,
+	"JSON":                  `","client_name":"x"}`,
+	"markup":                "<script>&amp;\u2028\u2029",
+	"blanks":                " \t\r\n ",
+	"combining and bidi":    "e\u0301 \u202e\u200b\ufeff\ufffd",
+	"last of Unicode":       "\U0010ffff",
+	"long, does not shrink": strings.Repeat("é", 20000),
+}
+
 func hostileText(t *testing.T, s registration.Store) {
-	for name, text := range map[string]string{
-		"quotes":                `'; DROP TABLE clients; -- " ` + "`",
-		"placeholders":          "? ?? $1 :a @b %s ?|",
-		"backslashes":           `\ \\ \' \u0000 \x00`,
-		"JSON":                  `","client_name":"x"}`,
-		"markup":                "<script>&amp;\u2028\u2029",
-		"blanks":                " \t\r\n ",
-		"combining and bidi":    "e\u0301 \u202e\u200b\ufeff\ufffd",
-		"last of Unicode":       "\U0010ffff",
-		"long, does not shrink": strings.Repeat("é", 20000),
-	} {
+	for name, text := range hostile {
 		t.Run(name, func(t *testing.T) {
 			c := minimal("c_" + name)
 			c.Owner, c.CreatedAgent = text, text
