@@ -23,14 +23,19 @@ run: build ## Build and start on the embedded database, registrar.db
 	bin/registrar serve
 
 .PHONY: compose-secrets
-compose-secrets: .secrets/database_url ## Make the secrets that docker-compose.yml reads, once, in .secrets
+compose-secrets: .secrets/database_url .secrets/secret_key ## Make the secrets that docker-compose.yml reads, once, in .secrets
 
 # The folder is closed to other users of this machine. The files are open, since
-# the users of the containers read them. A password that exists is kept: the
-# database volume knows it.
+# the users of the containers read them. What exists is kept: the database volume
+# knows the password, and its rows are sealed under the key.
 .secrets/postgres_password:
 	mkdir -p -m 700 .secrets
 	head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' > $@
+
+.secrets/secret_key:
+	mkdir -p -m 700 .secrets
+	head -c 32 /dev/urandom | base64 > $@
+	chmod 644 $@
 
 .secrets/database_url: .secrets/postgres_password
 	printf 'postgres://registrar:%s@postgres:5432/registrar?sslmode=disable' "$$(cat $<)" > $@

@@ -18,6 +18,8 @@ import (
 
 const (
 	module = "github.com/seed-9c856424/registrar"
+	// secretKey is 32 bytes that nobody else has a use for.
+	secretKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 	// issuer is the same for both sides, so that their answers have the same length.
 	issuer = "http://localhost:8080"
 	starts = 10
@@ -65,6 +67,7 @@ func (b *bench) command(which int, addr, database string) *exec.Cmd {
 		cmd.Env = []string{
 			"REGISTRAR_ADDR=" + addr, "REGISTRAR_ISSUER=" + issuer,
 			"REGISTRAR_DATABASE_URL=" + database, "REGISTRAR_REGISTRATION_RATE=off",
+			"REGISTRAR_SECRET_KEY=" + secretKey,
 		}
 	}
 	return cmd

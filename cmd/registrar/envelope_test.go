@@ -128,7 +128,6 @@ func tryErrorsUnwrapped(t *testing.T, s *server, of reply, accept map[string]str
 		{"404", request{Method: http.MethodGet, Path: "/oauth/nothing"}, 404, "application/problem+json"},
 		{"405", request{Method: http.MethodPatch, Path: "/oauth/register"}, 405, "application/problem+json"},
 		{"415", request{Method: http.MethodPost, Path: "/oauth/register", Body: "x", Header: map[string]string{"Content-Type": "text/plain"}}, 415, "application/problem+json"},
-		{"503", request{Method: http.MethodPost, Path: "/oauth/token"}, 503, "application/problem+json"},
 	}
 	for _, c := range cases {
 		t.Run("error "+c.name, func(t *testing.T) {

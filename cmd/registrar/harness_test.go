@@ -113,6 +113,9 @@ func freeAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
+// secretKey is a REGISTRAR_SECRET_KEY, which PostgreSQL needs.
+const secretKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
 // environment is the variables of a server that listens on the address; {address} in a
 // setting stands for it.
 func environment(t *testing.T, address string, settings map[string]string) map[string]string {
@@ -122,6 +125,7 @@ func environment(t *testing.T, address string, settings map[string]string) map[s
 		"REGISTRAR_ISSUER":            "http://" + address,
 		"REGISTRAR_DATABASE_URL":      stores["sqlite"](t),
 		"REGISTRAR_REGISTRATION_RATE": "off",
+		"REGISTRAR_SECRET_KEY":        secretKey,
 	}
 	for name, value := range settings {
 		merged[name] = strings.ReplaceAll(value, "{address}", address)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -209,21 +210,9 @@ func TestRefusalsAreReadableFromOtherOrigins(t *testing.T) {
 		http.StatusUnsupportedMediaType:  {Method: "POST", Path: "/oauth/register", Body: "{}", Header: map[string]string{"Content-Type": "text/plain"}},
 		http.StatusUnauthorized:          {Method: "GET", Path: "/oauth/register/c_x"},
 		http.StatusMethodNotAllowed:      {Method: "PATCH", Path: "/oauth/register"},
-		http.StatusServiceUnavailable:    {Method: "POST", Path: "/oauth/token"},
 	}
 	for status, r := range tests {
-		t.Run(http.StatusText(status), func(t *testing.T) {
-			r.Header = headers(r.Header, "Origin", "https://app.example")
-			got := s.send(t, r)
-			if got.Status != status || got.Header.Get("Access-Control-Allow-Origin") != "*" || got.Header.Get("Access-Control-Allow-Credentials") != "" {
-				t.Errorf("got %s with %v", got, got.Header)
-			}
-			for _, header := range []string{"WWW-Authenticate", "Retry-After", "RateLimit", "RateLimit-Policy"} {
-				if !strings.Contains(got.Header.Get("Access-Control-Expose-Headers"), header) {
-					t.Errorf("%s is not exposed: %q", header, got.Header.Get("Access-Control-Expose-Headers"))
-				}
-			}
-		})
+		t.Run(http.StatusText(status), func(t *testing.T) { s.wantReadable(t, r, status) })
 	}
 	t.Run("preflight", func(t *testing.T) {
 		for range 3 {
@@ -235,6 +224,27 @@ func TestRefusalsAreReadableFromOtherOrigins(t *testing.T) {
 			}
 		}
 	})
+	t.Run("Service Unavailable", func(t *testing.T) {
+		if err := os.Remove(strings.TrimPrefix(s.Database, "sqlite://")); err != nil {
+			t.Fatal(err)
+		}
+		s.wantReadable(t, request{Method: "GET", Path: "/oauth/register/c_x", Token: strayToken(t)}, http.StatusServiceUnavailable)
+	})
+}
+
+// wantReadable expects that a browser application of another origin can read the refusal.
+func (s *server) wantReadable(t *testing.T, r request, status int) {
+	t.Helper()
+	r.Header = headers(r.Header, "Origin", "https://app.example")
+	got := s.send(t, r)
+	if got.Status != status || got.Header.Get("Access-Control-Allow-Origin") != "*" || got.Header.Get("Access-Control-Allow-Credentials") != "" {
+		t.Errorf("got %s with %v", got, got.Header)
+	}
+	for _, header := range []string{"WWW-Authenticate", "Retry-After", "RateLimit", "RateLimit-Policy"} {
+		if !strings.Contains(got.Header.Get("Access-Control-Expose-Headers"), header) {
+			t.Errorf("%s is not exposed: %q", header, got.Header.Get("Access-Control-Expose-Headers"))
+		}
+	}
 }
 
 func TestLimitsOff(t *testing.T) {

@@ -2,23 +2,20 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed-9c856424/registrar/internal/config"
 	"github.com/seed-9c856424/registrar/internal/httpapi"
-	"github.com/seed-9c856424/registrar/internal/ratelimit"
-	"github.com/seed-9c856424/registrar/internal/registration"
 	"github.com/seed-9c856424/registrar/internal/store"
 )
 
@@ -37,9 +34,6 @@ const (
 	// body. Others wait in the system's queue.
 	maxConnections = 2048
 )
-
-// refusalRate limits the refused registrations of one address.
-var refusalRate = ratelimit.Limit{Count: 60, Per: time.Hour}
 
 func serveCommand(p *process) *cobra.Command {
 	var migrate bool
@@ -61,7 +55,7 @@ func (p *process) serve(ctx context.Context, migrate bool) error {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(p.log, &slog.HandlerOptions{Level: settings.LogLevel}))
-	warn(log, settings, p.environ)
+	warn(log, settings)
 	tuneMemory()
 	db, err := openStore(ctx, settings, migrate)
 	if err != nil {
@@ -73,31 +67,24 @@ func (p *process) serve(ctx context.Context, migrate bool) error {
 		return err
 	}
 	defer func() { _ = limits.close() }()
-	handler, err := httpapi.New(httpapi.Options{
-		Tenant:         settings.Tenant(),
-		Registry:       &registration.Service{Store: db, Admit: limits.admit, Readmit: limits.readmit, Now: time.Now, Random: rand.Reader},
-		Refused:        limits.refused,
-		Ready:          db.Ready,
-		TrustedProxies: settings.TrustedProxies,
-		MaxBody:        int64(settings.MaxBody),
-		RequestTime:    requestTime,
-		Enveloped:      settings.Envelope == config.EnvelopeAlways,
-		Log:            log,
-		Now:            time.Now,
-	})
+	options, err := assemble(ctx, settings, db, limits, log)
 	if err != nil {
 		return err
 	}
+	handler, err := httpapi.New(options)
+	if err != nil {
+		return err
+	}
+	cleaner := newCleanup(db, options.Tenant.ID, log)
+	defer cleaner.stop()
 	return p.listen(ctx, settings, log, db, handler)
 }
 
 // warn says at start what an operator may have meant otherwise.
-func warn(log *slog.Logger, settings *config.Config, environ []string) {
-	for _, name := range config.Unknown(environ) {
-		log.Warn("this variable is not a setting of this version and has no effect", "variable", name)
-	}
-	if settings.RegistrationRate.Off {
-		log.Warn("registrations are not limited", "variable", config.Prefix+"REGISTRATION_RATE")
+func warn(log *slog.Logger, settings *config.Config) {
+	for _, warning := range settings.StartWarnings() {
+		variable, text, _ := strings.Cut(warning, ": ")
+		log.Warn(text, "variable", variable)
 	}
 }
 
@@ -135,56 +122,6 @@ func requireMigrated(ctx context.Context, db *store.Store) error {
 		err = fmt.Errorf("%s needs %d migrations: run registrar migrate, or serve --migrate", db.Describe(), pending)
 	}
 	return err
-}
-
-// gates are the limits of a registration.
-type gates struct {
-	admit, refused func(context.Context, netip.Addr) error
-	readmit        func(context.Context, netip.Addr)
-	close          func() error
-}
-
-// noGates limits nothing.
-func noGates() *gates {
-	unlimited := func(context.Context, netip.Addr) error { return nil }
-	return &gates{admit: unlimited, refused: unlimited, readmit: func(context.Context, netip.Addr) {}, close: func() error { return nil }}
-}
-
-// newGates builds the limits, in this process or shared through Redis. Each policy has a
-// table of its own, so that refused requests from many addresses do not make the other
-// forget what it counted.
-func newGates(settings *config.Config, log *slog.Logger) (*gates, error) {
-	if settings.RegistrationRate.Off {
-		return noGates(), nil
-	}
-	registrations, closeOne, err := newLimiter(settings, log)
-	if err != nil {
-		return nil, err
-	}
-	refusals, closeOther, err := newLimiter(settings, log)
-	if err != nil {
-		return nil, errors.Join(err, closeOne())
-	}
-	registration := ratelimit.Gate{Limiter: registrations, Policy: ratelimit.Policy{
-		Name: "registration", Default: settings.RegistrationRate.Limit, Ranges: settings.SharedEgress,
-	}}
-	refusal := ratelimit.Gate{Limiter: refusals, Policy: ratelimit.Policy{Name: "refusal", Default: refusalRate}}
-	return &gates{
-		admit: registration.Take, readmit: registration.Return, refused: refusal.Take,
-		close: func() error { return errors.Join(closeOne(), closeOther()) },
-	}, nil
-}
-
-func newLimiter(settings *config.Config, log *slog.Logger) (ratelimit.Limiter, func() error, error) {
-	local, err := ratelimit.NewLocal(ratelimit.DefaultKeys, time.Now)
-	if err != nil || settings.RedisURL == "" {
-		return local, func() error { return nil }, err
-	}
-	shared, err := ratelimit.NewShared(settings.RedisURL, local, log, time.Now)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%sREDIS_URL: %w", config.Prefix, err)
-	}
-	return shared, shared.Close, nil
 }
 
 // listen serves until ctx ends and then finishes what was accepted.

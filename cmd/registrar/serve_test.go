@@ -115,7 +115,7 @@ func (p program) testFaultsAtStart(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := p.run(t, map[string]string{addr: "127.0.0.1:0", test.variable: test.value}, "serve")
+			got := p.run(t, map[string]string{addr: "127.0.0.1:0", "REGISTRAR_SECRET_KEY": secretKey, test.variable: test.value}, "serve")
 			got.wantFault(t, test.says...)
 			if strings.Contains(got.errors, password) {
 				t.Errorf("the password stands in %q", got.errors)
@@ -132,7 +132,7 @@ func (p program) testFaultsAtStart(t *testing.T) {
 
 func (p program) testNotMigrated(t *testing.T) {
 	server := testenv.StartPostgres(t)
-	settings := map[string]string{"REGISTRAR_ADDR": "127.0.0.1:0", "REGISTRAR_DATABASE_URL": server.URL}
+	settings := map[string]string{"REGISTRAR_ADDR": "127.0.0.1:0", "REGISTRAR_DATABASE_URL": server.URL, "REGISTRAR_SECRET_KEY": secretKey}
 	p.run(t, settings, "serve").wantFault(t, "registrar migrate", "serve --migrate")
 
 	for _, want := range []string{"is up to date, 2 migrations applied", "is up to date, 0 migrations applied"} {
@@ -450,7 +450,11 @@ func everyAnswer(t *testing.T, s *server) map[string]request {
 		"405":             {Method: "DELETE", Path: "/oauth/register"},
 		"413":             {Method: "POST", Path: "/oauth/register", Body: strings.Repeat(" ", 65537)},
 		"415":             {Method: "POST", Path: "/oauth/register", Body: "{}", Header: map[string]string{"Content-Type": "text/plain"}},
-		"503":             {Method: "POST", Path: "/oauth/token"},
+		"400 page":        {Method: "GET", Path: "/oauth/authorize"},
+		"400 token":       {Method: "POST", Path: "/oauth/token", Body: "x=y", Header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}},
+		"401 client":      {Method: "POST", Path: "/oauth/token", Body: "grant_type=refresh_token", Header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}},
+		"401 user info":   {Method: "GET", Path: "/oauth/userinfo"},
+		"200 login":       {Method: "GET", Path: "/login"},
 		"200 metadata":    {Method: "GET", Path: "/.well-known/oauth-authorization-server"},
 		"200 openid":      {Method: "GET", Path: "/.well-known/openid-configuration"},
 		"200 keys":        {Method: "GET", Path: "/oauth/jwks"},
@@ -546,11 +550,12 @@ func TestPanicIsAnsweredWithoutDetails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := &logBuffer{}
+	log, limits := &logBuffer{}, &gates{}
+	limits.unlimit()
 	handler, err := httpapi.New(httpapi.Options{
 		Tenant:      settings.Tenant(),
-		Registry:    &registration.Service{Store: panicking{}, Admit: noGates().admit, Readmit: noGates().readmit, Now: time.Now, Random: rand.Reader},
-		Refused:     noGates().refused,
+		Registry:    &registration.Service{Store: panicking{}, Admit: limits.admit, Readmit: limits.readmit, Now: time.Now, Random: rand.Reader},
+		Refused:     limits.refused,
 		MaxBody:     int64(settings.MaxBody),
 		RequestTime: requestTime,
 		Log:         slog.New(slog.NewJSONHandler(log, nil)),

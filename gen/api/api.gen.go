@@ -34,33 +34,93 @@ func (e ApplicationType) Valid() bool {
 	}
 }
 
+// Defines values for ConsentDecisionDecision.
+const (
+	Approve ConsentDecisionDecision = "approve"
+	Deny    ConsentDecisionDecision = "deny"
+)
+
+// Valid indicates whether the value is a known member of the ConsentDecisionDecision enum.
+func (e ConsentDecisionDecision) Valid() bool {
+	switch e {
+	case Approve:
+		return true
+	case Deny:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ErrorCode.
 const (
-	ErrorCodeInvalidClientMetadata  ErrorCode = "invalid_client_metadata"
-	ErrorCodeInvalidRedirectURI     ErrorCode = "invalid_redirect_uri"
-	ErrorCodeInvalidRequest         ErrorCode = "invalid_request"
-	ErrorCodeInvalidToken           ErrorCode = "invalid_token"
-	ErrorCodeRateLimitExceeded      ErrorCode = "rate_limit_exceeded"
-	ErrorCodeServerError            ErrorCode = "server_error"
-	ErrorCodeTemporarilyUnavailable ErrorCode = "temporarily_unavailable"
+	ErrorCodeAccessDenied             ErrorCode = "access_denied"
+	ErrorCodeConsentRequired          ErrorCode = "consent_required"
+	ErrorCodeInsufficientScope        ErrorCode = "insufficient_scope"
+	ErrorCodeInvalidClient            ErrorCode = "invalid_client"
+	ErrorCodeInvalidClientMetadata    ErrorCode = "invalid_client_metadata"
+	ErrorCodeInvalidGrant             ErrorCode = "invalid_grant"
+	ErrorCodeInvalidRedirectURI       ErrorCode = "invalid_redirect_uri"
+	ErrorCodeInvalidRequest           ErrorCode = "invalid_request"
+	ErrorCodeInvalidScope             ErrorCode = "invalid_scope"
+	ErrorCodeInvalidTarget            ErrorCode = "invalid_target"
+	ErrorCodeInvalidToken             ErrorCode = "invalid_token"
+	ErrorCodeLoginRequired            ErrorCode = "login_required"
+	ErrorCodeRateLimitExceeded        ErrorCode = "rate_limit_exceeded"
+	ErrorCodeRegistrationNotSupported ErrorCode = "registration_not_supported"
+	ErrorCodeRequestNotSupported      ErrorCode = "request_not_supported"
+	ErrorCodeRequestURINotSupported   ErrorCode = "request_uri_not_supported"
+	ErrorCodeServerError              ErrorCode = "server_error"
+	ErrorCodeTemporarilyUnavailable   ErrorCode = "temporarily_unavailable"
+	ErrorCodeUnauthorizedClient       ErrorCode = "unauthorized_client"
+	ErrorCodeUnsupportedGrantType     ErrorCode = "unsupported_grant_type"
+	ErrorCodeUnsupportedResponseType  ErrorCode = "unsupported_response_type"
 )
 
 // Valid indicates whether the value is a known member of the ErrorCode enum.
 func (e ErrorCode) Valid() bool {
 	switch e {
+	case ErrorCodeAccessDenied:
+		return true
+	case ErrorCodeConsentRequired:
+		return true
+	case ErrorCodeInsufficientScope:
+		return true
+	case ErrorCodeInvalidClient:
+		return true
 	case ErrorCodeInvalidClientMetadata:
+		return true
+	case ErrorCodeInvalidGrant:
 		return true
 	case ErrorCodeInvalidRedirectURI:
 		return true
 	case ErrorCodeInvalidRequest:
 		return true
+	case ErrorCodeInvalidScope:
+		return true
+	case ErrorCodeInvalidTarget:
+		return true
 	case ErrorCodeInvalidToken:
 		return true
+	case ErrorCodeLoginRequired:
+		return true
 	case ErrorCodeRateLimitExceeded:
+		return true
+	case ErrorCodeRegistrationNotSupported:
+		return true
+	case ErrorCodeRequestNotSupported:
+		return true
+	case ErrorCodeRequestURINotSupported:
 		return true
 	case ErrorCodeServerError:
 		return true
 	case ErrorCodeTemporarilyUnavailable:
+		return true
+	case ErrorCodeUnauthorizedClient:
+		return true
+	case ErrorCodeUnsupportedGrantType:
+		return true
+	case ErrorCodeUnsupportedResponseType:
 		return true
 	default:
 		return false
@@ -91,11 +151,37 @@ func (e TokenEndpointAuthMethod) Valid() bool {
 	}
 }
 
+// Defines values for TokenRequestGrantType.
+const (
+	AuthorizationCode TokenRequestGrantType = "authorization_code"
+	RefreshToken      TokenRequestGrantType = "refresh_token"
+)
+
+// Valid indicates whether the value is a known member of the TokenRequestGrantType enum.
+func (e TokenRequestGrantType) Valid() bool {
+	switch e {
+	case AuthorizationCode:
+		return true
+	case RefreshToken:
+		return true
+	default:
+		return false
+	}
+}
+
 // ApplicationType The kind of application (OpenID Connect Registration 1.0 §2). When omitted: `native` if
 // every redirect URI is loopback or of a private-use scheme, else `web`.
 //
 // Example: native
 type ApplicationType string
+
+// AuthorizationRequest An authorization request as a form; the parameters are those of the query.
+type AuthorizationRequest struct {
+	// ClientID The client's identifier (RFC 6749 §2.2).
+	//
+	// Example: c_01k9qv5w3m8zr4t6y2b0n7xdce
+	ClientID string `json:"client_id"`
+}
 
 // AuthorizationServerMetadata Authorization server metadata (RFC 8414 §2).
 type AuthorizationServerMetadata struct {
@@ -103,6 +189,11 @@ type AuthorizationServerMetadata struct {
 	//
 	// Example: http://localhost:8080/oauth/authorize
 	AuthorizationEndpoint string `json:"authorization_endpoint"`
+
+	// AuthorizationResponseIssParameterSupported Always true, every authorization response holds `iss` (RFC 9207 §3).
+	//
+	// Example: true
+	AuthorizationResponseIssParameterSupported bool `json:"authorization_response_iss_parameter_supported"`
 
 	// CodeChallengeMethodsSupported Always `S256`, which every client must use (RFC 7636 §4.3).
 	//
@@ -113,6 +204,16 @@ type AuthorizationServerMetadata struct {
 	//
 	// Example: ["authorization_code","refresh_token"]
 	GrantTypesSupported []string `json:"grant_types_supported"`
+
+	// IntrospectionEndpoint Where resource servers ask about tokens (RFC 7662).
+	//
+	// Example: http://localhost:8080/oauth/introspect
+	IntrospectionEndpoint string `json:"introspection_endpoint"`
+
+	// IntrospectionEndpointAuthMethodsSupported How resource servers authenticate there.
+	//
+	// Example: ["client_secret_basic","client_secret_post"]
+	IntrospectionEndpointAuthMethodsSupported []string `json:"introspection_endpoint_auth_methods_supported"`
 
 	// Issuer The issuer identifier; compare it byte for byte with the one that the document was asked for.
 	//
@@ -139,6 +240,21 @@ type AuthorizationServerMetadata struct {
 	// Example: ["code"]
 	ResponseTypesSupported []string `json:"response_types_supported"`
 
+	// RevocationEndpoint Where tokens are revoked (RFC 7009).
+	//
+	// Example: http://localhost:8080/oauth/revoke
+	RevocationEndpoint string `json:"revocation_endpoint"`
+
+	// RevocationEndpointAuthMethodsSupported As at the token endpoint.
+	//
+	// Example: ["none","client_secret_basic","client_secret_post","private_key_jwt"]
+	RevocationEndpointAuthMethodsSupported []string `json:"revocation_endpoint_auth_methods_supported"`
+
+	// RevocationEndpointAuthSigningAlgValuesSupported As at the token endpoint.
+	//
+	// Example: ["RS256","PS256","ES256","EdDSA"]
+	RevocationEndpointAuthSigningAlgValuesSupported []string `json:"revocation_endpoint_auth_signing_alg_values_supported,omitempty"`
+
 	// ScopesSupported The scopes that a client may register.
 	//
 	// Example: ["openid","profile","email","offline_access"]
@@ -164,6 +280,16 @@ type AuthorizationServerMetadata struct {
 	// Example: ["RS256","PS256","ES256","EdDSA"]
 	TokenEndpointAuthSigningAlgValuesSupported []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
 }
+
+// ClientAssertion A JWT that the client signed, for `private_key_jwt` (RFC 7523 §3): `iss` and `sub` are the
+// `client_id`, `aud` is the issuer or the token endpoint, `exp` at most 10 minutes ahead, and
+// `jti` used once.
+type ClientAssertion = string
+
+// ClientAssertionType Always `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, for `private_key_jwt` (RFC 7523 §2.2).
+//
+// Example: urn:ietf:params:oauth:client-assertion-type:jwt-bearer
+type ClientAssertionType = string
 
 // ClientInformation A registration (RFC 7591 §3.2.1, RFC 7592 §3), with the defaults that were applied.
 type ClientInformation struct {
@@ -561,6 +687,21 @@ type ClientUpdate struct {
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
+// ConsentDecision What the user decided.
+type ConsentDecision struct {
+	// Decision What the user chose.
+	Decision ConsentDecisionDecision `json:"decision"`
+
+	// Request The query of the authorization request.
+	Request string `json:"request"`
+
+	// Seen Stands for what the page showed.
+	Seen string `json:"seen"`
+}
+
+// ConsentDecisionDecision What the user chose.
+type ConsentDecisionDecision string
+
 // Contract An OpenAPI 3.0 document.
 type Contract struct {
 	// Info Title, version and description of the contract.
@@ -576,7 +717,15 @@ type Contract struct {
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
-// ErrorCode An error code of RFC 6749, RFC 6750 or RFC 7591, or `rate_limit_exceeded`.
+// DisconnectForm Which client to disconnect.
+type DisconnectForm struct {
+	// ClientID The client's identifier.
+	//
+	// Example: c_01k9qv5w3m8zr4t6y2b0n7xdce
+	ClientID string `json:"client_id"`
+}
+
+// ErrorCode An error code of RFC 6749, RFC 6750, RFC 7591, RFC 8707 or OpenID Connect Core 1.0, or `rate_limit_exceeded`.
 type ErrorCode string
 
 // Health The state of the process.
@@ -587,15 +736,101 @@ type Health struct {
 	Status string `json:"status"`
 }
 
+// Introspection What a token is worth (RFC 7662 §2.2).
+type Introspection struct {
+	// Active Whether the token is valid now, for this resource server.
+	//
+	// Example: true
+	Active bool `json:"active"`
+
+	// Aud What the token is for.
+	//
+	// Example: https://mcp.example/mcp
+	Aud *string `json:"aud,omitempty"`
+
+	// ClientID The client that the token was issued to.
+	//
+	// Example: c_01k9qv5w3m8zr4t6y2b0n7xdce
+	ClientID *string `json:"client_id,omitempty"`
+
+	// Exp When the token expires, in seconds since 1970-01-01T00:00:00Z.
+	//
+	// Example: 1798762200
+	Exp *int64 `json:"exp,omitempty"`
+
+	// Iat When the token was issued, in seconds since 1970-01-01T00:00:00Z.
+	//
+	// Example: 1798761600
+	Iat *int64 `json:"iat,omitempty"`
+
+	// Iss The issuer.
+	//
+	// Example: http://localhost:8080
+	Iss *string `json:"iss,omitempty"`
+
+	// Jti The token's identifier (RFC 7519 §4.1.7).
+	Jti *string `json:"jti,omitempty"`
+
+	// Scope What was granted.
+	//
+	// Example: mcp:tools
+	Scope *string `json:"scope,omitempty"`
+
+	// Sub The user.
+	//
+	// Example: u_0a1b2c3d4e5f6g7h8j9k0m1n2p3q4r5s6t7v8w9x0y1z2a3b4c5d
+	Sub *string `json:"sub,omitempty"`
+
+	// TokenType Always `Bearer`.
+	//
+	// Example: Bearer
+	TokenType *string `json:"token_type,omitempty"`
+}
+
+// IntrospectionRequest An introspection request (RFC 7662 §2.1).
+type IntrospectionRequest struct {
+	// ClientID The resource server's identifier, unless it uses HTTP Basic.
+	//
+	// Example: files
+	ClientID *string `json:"client_id,omitempty"`
+
+	// ClientSecret The resource server's secret, unless it uses HTTP Basic.
+	ClientSecret *string `json:"client_secret,omitempty"`
+
+	// Token An access token.
+	Token string `json:"token"`
+
+	// TokenTypeHint Not needed, the token says what it is.
+	//
+	// Example: access_token
+	TokenTypeHint *string `json:"token_type_hint,omitempty"`
+}
+
 // JSONWebKeySet A set of public keys (RFC 7517 §5).
 type JSONWebKeySet struct {
 	// Keys The keys (RFC 7517 §4).
 	Keys []map[string]interface{} `json:"keys"`
 }
 
+// LoginForm Who logs in.
+type LoginForm struct {
+	// Continue Where the browser goes afterwards.
+	//
+	// Example: /account
+	Continue *string `json:"continue,omitempty"`
+
+	// Password The password, where users are kept in a file.
+	Password *string `json:"password,omitempty"`
+
+	// Username The user's name.
+	//
+	// Example: ada
+	Username string `json:"username"`
+}
+
 // OAuthError An OAuth error (RFC 7591 §3.2.2, RFC 6750 §3).
 type OAuthError struct {
-	// Error An error code of RFC 6749, RFC 6750 or RFC 7591, or `rate_limit_exceeded`.
+	// Error An error code of RFC 6749, RFC 6750, RFC 7591, RFC 8707 or OpenID Connect Core 1.0, or `rate_limit_exceeded`.
 	Error ErrorCode `json:"error"`
 
 	// ErrorDescription For the client's developer; names the member and the rule that it breaks.
@@ -619,6 +854,16 @@ type OpenIDProviderMetadata struct {
 	// Example: http://localhost:8080/oauth/authorize
 	AuthorizationEndpoint string `json:"authorization_endpoint"`
 
+	// AuthorizationResponseIssParameterSupported Always true, every authorization response holds `iss` (RFC 9207 §3).
+	//
+	// Example: true
+	AuthorizationResponseIssParameterSupported bool `json:"authorization_response_iss_parameter_supported"`
+
+	// ClaimsSupported The claims that ID tokens and the userinfo endpoint tell.
+	//
+	// Example: ["sub","iss","aud","exp","iat","auth_time","nonce","at_hash","name","email","email_verified"]
+	ClaimsSupported []string `json:"claims_supported,omitempty"`
+
 	// CodeChallengeMethodsSupported Always `S256`, which every client must use (RFC 7636 §4.3).
 	//
 	// Example: ["S256"]
@@ -634,6 +879,16 @@ type OpenIDProviderMetadata struct {
 	// Example: ["RS256"]
 	IDTokenSigningAlgValuesSupported []string `json:"id_token_signing_alg_values_supported"`
 
+	// IntrospectionEndpoint Where resource servers ask about tokens (RFC 7662).
+	//
+	// Example: http://localhost:8080/oauth/introspect
+	IntrospectionEndpoint string `json:"introspection_endpoint"`
+
+	// IntrospectionEndpointAuthMethodsSupported How resource servers authenticate there.
+	//
+	// Example: ["client_secret_basic","client_secret_post"]
+	IntrospectionEndpointAuthMethodsSupported []string `json:"introspection_endpoint_auth_methods_supported"`
+
 	// Issuer The issuer identifier; compare it byte for byte with the one that the document was asked for.
 	//
 	// Example: http://localhost:8080
@@ -644,10 +899,20 @@ type OpenIDProviderMetadata struct {
 	// Example: http://localhost:8080/oauth/jwks
 	JwksURI string `json:"jwks_uri"`
 
+	// PromptValuesSupported The values of `prompt` (Initiating User Registration via OpenID Connect 1.0 §3).
+	//
+	// Example: ["none","login","consent","select_account"]
+	PromptValuesSupported []string `json:"prompt_values_supported,omitempty"`
+
 	// RegistrationEndpoint Where clients register (RFC 7591 §3).
 	//
 	// Example: http://localhost:8080/oauth/register
 	RegistrationEndpoint string `json:"registration_endpoint"`
+
+	// RequestURIParameterSupported Always false; it counts as true when omitted.
+	//
+	// Example: false
+	RequestURIParameterSupported *bool `json:"request_uri_parameter_supported,omitempty"`
 
 	// ResponseModesSupported Always `query`.
 	//
@@ -658,6 +923,21 @@ type OpenIDProviderMetadata struct {
 	//
 	// Example: ["code"]
 	ResponseTypesSupported []string `json:"response_types_supported"`
+
+	// RevocationEndpoint Where tokens are revoked (RFC 7009).
+	//
+	// Example: http://localhost:8080/oauth/revoke
+	RevocationEndpoint string `json:"revocation_endpoint"`
+
+	// RevocationEndpointAuthMethodsSupported As at the token endpoint.
+	//
+	// Example: ["none","client_secret_basic","client_secret_post","private_key_jwt"]
+	RevocationEndpointAuthMethodsSupported []string `json:"revocation_endpoint_auth_methods_supported"`
+
+	// RevocationEndpointAuthSigningAlgValuesSupported As at the token endpoint.
+	//
+	// Example: ["RS256","PS256","ES256","EdDSA"]
+	RevocationEndpointAuthSigningAlgValuesSupported []string `json:"revocation_endpoint_auth_signing_alg_values_supported,omitempty"`
 
 	// ScopesSupported The scopes that a client may register.
 	//
@@ -695,6 +975,14 @@ type OpenIDProviderMetadata struct {
 	UserinfoEndpoint string `json:"userinfo_endpoint"`
 }
 
+// PresentedClientID The client's identifier, unless it authenticates by HTTP Basic or by an assertion.
+//
+// Example: c_01k9qv5w3m8zr4t6y2b0n7xdce
+type PresentedClientID = string
+
+// PresentedClientSecret The client's secret, for `client_secret_post` (RFC 6749 §2.3.1).
+type PresentedClientSecret = string
+
 // Problem A problem document (RFC 9457 §3) that an OAuth client can read as well.
 type Problem struct {
 	// Detail What happened, for people.
@@ -702,7 +990,7 @@ type Problem struct {
 	// Example: the server could not complete the request
 	Detail string `json:"detail"`
 
-	// Error An error code of RFC 6749, RFC 6750 or RFC 7591, or `rate_limit_exceeded`.
+	// Error An error code of RFC 6749, RFC 6750, RFC 7591, RFC 8707 or OpenID Connect Core 1.0, or `rate_limit_exceeded`.
 	Error *ErrorCode `json:"error,omitempty"`
 
 	// ErrorDescription The same as `detail`, on OAuth endpoints.
@@ -736,6 +1024,35 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
+// RevocationRequest A revocation request (RFC 7009 §2.1).
+type RevocationRequest struct {
+	// ClientAssertion A JWT that the client signed, for `private_key_jwt` (RFC 7523 §3): `iss` and `sub` are the
+	// `client_id`, `aud` is the issuer or the token endpoint, `exp` at most 10 minutes ahead, and
+	// `jti` used once.
+	ClientAssertion *ClientAssertion `json:"client_assertion,omitempty"`
+
+	// ClientAssertionType Always `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, for `private_key_jwt` (RFC 7523 §2.2).
+	//
+	// Example: urn:ietf:params:oauth:client-assertion-type:jwt-bearer
+	ClientAssertionType *ClientAssertionType `json:"client_assertion_type,omitempty"`
+
+	// ClientID The client's identifier, unless it authenticates by HTTP Basic or by an assertion.
+	//
+	// Example: c_01k9qv5w3m8zr4t6y2b0n7xdce
+	ClientID *PresentedClientID `json:"client_id,omitempty"`
+
+	// ClientSecret The client's secret, for `client_secret_post` (RFC 6749 §2.3.1).
+	ClientSecret *PresentedClientSecret `json:"client_secret,omitempty"`
+
+	// Token An access token or a refresh token.
+	Token string `json:"token"`
+
+	// TokenTypeHint Not needed, the token says what it is.
+	//
+	// Example: refresh_token
+	TokenTypeHint *string `json:"token_type_hint,omitempty"`
+}
+
 // TokenEndpointAuthMethod How the client authenticates at the token endpoint (RFC 7591 §2). When omitted: `none` if
 // any redirect URI is loopback or of a private-use scheme (RFC 8252 §8.5), else the server's
 // default, `client_secret_basic` unless configured.
@@ -743,14 +1060,169 @@ type Problem struct {
 // Example: client_secret_post
 type TokenEndpointAuthMethod string
 
+// TokenRequest A token request (RFC 6749 §4.1.3, §6).
+type TokenRequest struct {
+	// ClientAssertion A JWT that the client signed, for `private_key_jwt` (RFC 7523 §3): `iss` and `sub` are the
+	// `client_id`, `aud` is the issuer or the token endpoint, `exp` at most 10 minutes ahead, and
+	// `jti` used once.
+	ClientAssertion *ClientAssertion `json:"client_assertion,omitempty"`
+
+	// ClientAssertionType Always `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, for `private_key_jwt` (RFC 7523 §2.2).
+	//
+	// Example: urn:ietf:params:oauth:client-assertion-type:jwt-bearer
+	ClientAssertionType *ClientAssertionType `json:"client_assertion_type,omitempty"`
+
+	// ClientID The client's identifier, unless it authenticates by HTTP Basic or by an assertion.
+	//
+	// Example: c_01k9qv5w3m8zr4t6y2b0n7xdce
+	ClientID *PresentedClientID `json:"client_id,omitempty"`
+
+	// ClientSecret The client's secret, for `client_secret_post` (RFC 6749 §2.3.1).
+	ClientSecret *PresentedClientSecret `json:"client_secret,omitempty"`
+
+	// Code The authorization code, for `authorization_code`.
+	Code *string `json:"code,omitempty"`
+
+	// CodeVerifier What the challenge was made of, 43 to 128 characters, for `authorization_code` (RFC 7636 §4.1).
+	//
+	// Example: dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk
+	CodeVerifier *string `json:"code_verifier,omitempty"`
+
+	// GrantType `authorization_code` or `refresh_token`.
+	//
+	// Example: authorization_code
+	GrantType TokenRequestGrantType `json:"grant_type"`
+
+	// RedirectURI The one of the authorization request; may be omitted.
+	//
+	// Example: http://localhost:8976/callback
+	RedirectURI *string `json:"redirect_uri,omitempty"`
+
+	// RefreshToken The refresh token, for `refresh_token`.
+	RefreshToken *string `json:"refresh_token,omitempty"`
+
+	// Resource The one of the authorization request; may be omitted (RFC 8707 §2.2).
+	//
+	// Example: https://mcp.example/mcp
+	Resource *string `json:"resource,omitempty"`
+
+	// Scope Fewer scopes than were granted, for `refresh_token` (RFC 6749 §6).
+	//
+	// Example: openid
+	Scope *string `json:"scope,omitempty"`
+}
+
+// TokenRequestGrantType `authorization_code` or `refresh_token`.
+//
+// Example: authorization_code
+type TokenRequestGrantType string
+
+// TokenResponse Tokens (RFC 6749 §5.1).
+type TokenResponse struct {
+	// AccessToken A JWT (RFC 9068) for the resource that was asked for.
+	AccessToken string `json:"access_token"`
+
+	// ExpiresIn How many seconds the access token is valid.
+	//
+	// Example: 600
+	ExpiresIn int `json:"expires_in"`
+
+	// IDToken A JWT about the login, with the scope `openid` (OpenID Connect Core 1.0 §2).
+	IDToken *string `json:"id_token,omitempty"`
+
+	// RefreshToken The next refresh token, where the client registered the grant.
+	RefreshToken *string `json:"refresh_token,omitempty"`
+
+	// Scope What was granted.
+	//
+	// Example: openid offline_access
+	Scope string `json:"scope"`
+
+	// TokenType Always `Bearer` (RFC 6750).
+	//
+	// Example: Bearer
+	TokenType string `json:"token_type"`
+}
+
+// UserInfo Claims about the user (OpenID Connect Core 1.0 §5.1).
+type UserInfo struct {
+	// Email The user's e-mail address, with the scope `email`.
+	//
+	// Example: ada@app.example
+	Email *string `json:"email,omitempty"`
+
+	// EmailVerified Whether the login source vouches for the address.
+	//
+	// Example: true
+	EmailVerified *bool `json:"email_verified,omitempty"`
+
+	// Name The user's name, with the scope `profile`.
+	//
+	// Example: Ada Lovelace
+	Name *string `json:"name,omitempty"`
+
+	// Sub The user at this issuer.
+	//
+	// Example: u_0a1b2c3d4e5f6g7h8j9k0m1n2p3q4r5s6t7v8w9x0y1z2a3b4c5d
+	Sub string `json:"sub"`
+}
+
+// AuthorizeClientID defines model for AuthorizeClientID.
+type AuthorizeClientID = string
+
+// CodeChallenge defines model for CodeChallenge.
+type CodeChallenge = string
+
+// CodeChallengeMethod defines model for CodeChallengeMethod.
+type CodeChallengeMethod = string
+
+// Continue defines model for Continue.
+type Continue = string
+
+// LoginHint defines model for LoginHint.
+type LoginHint = string
+
+// MaxAge defines model for MaxAge.
+type MaxAge = string
+
+// Nonce defines model for Nonce.
+type Nonce = string
+
+// Prompt defines model for Prompt.
+type Prompt = string
+
+// RedirectURI defines model for RedirectURI.
+type RedirectURI = string
+
+// Resource defines model for Resource.
+type Resource = string
+
+// ResponseMode defines model for ResponseMode.
+type ResponseMode = string
+
+// ResponseType defines model for ResponseType.
+type ResponseType = string
+
+// Scope defines model for Scope.
+type Scope = string
+
+// State defines model for State.
+type State = string
+
 // BadRequest An OAuth error (RFC 7591 §3.2.2, RFC 6750 §3).
 type BadRequest = OAuthError
+
+// ClientUnauthorized An OAuth error (RFC 7591 §3.2.2, RFC 6750 §3).
+type ClientUnauthorized = OAuthError
 
 // ContentTooLarge A problem document (RFC 9457 §3) that an OAuth client can read as well.
 type ContentTooLarge = Problem
 
 // Healthy The state of the process.
 type Healthy = Health
+
+// Introspected What a token is worth (RFC 7662 §2.2).
+type Introspected = Introspection
 
 // NotFound A problem document (RFC 9457 §3) that an OAuth client can read as well.
 type NotFound = Problem
@@ -770,6 +1242,18 @@ type RegistrationApplicationVndRegistrarEnvelopePlusJSON = ClientInformationEnve
 // ServerError A problem document (RFC 9457 §3) that an OAuth client can read as well.
 type ServerError = Problem
 
+// TokenForbidden An OAuth error (RFC 7591 §3.2.2, RFC 6750 §3).
+type TokenForbidden = OAuthError
+
+// TokenRefused An OAuth error (RFC 7591 §3.2.2, RFC 6750 §3).
+type TokenRefused = OAuthError
+
+// TokenUnauthorized An OAuth error (RFC 7591 §3.2.2, RFC 6750 §3).
+type TokenUnauthorized = OAuthError
+
+// Tokens Tokens (RFC 6749 §5.1).
+type Tokens = TokenResponse
+
 // TooManyRequests A problem document (RFC 9457 §3) that an OAuth client can read as well.
 type TooManyRequests = Problem
 
@@ -779,14 +1263,104 @@ type Unauthorized = OAuthError
 // Unavailable A problem document (RFC 9457 §3) that an OAuth client can read as well.
 type Unavailable = Problem
 
+// UnsupportedFormType A problem document (RFC 9457 §3) that an OAuth client can read as well.
+type UnsupportedFormType = Problem
+
 // UnsupportedMediaType A problem document (RFC 9457 §3) that an OAuth client can read as well.
 type UnsupportedMediaType = Problem
+
+// ShowLoginParams defines parameters for ShowLogin.
+type ShowLoginParams struct {
+	// Continue Where the browser goes afterwards, an authorization request or the account page of this server.
+	Continue *Continue `form:"continue,omitempty" json:"continue,omitempty"`
+
+	// Prompt With `login` the user is to log in again, at the upstream provider too.
+	Prompt *string `form:"prompt,omitempty" json:"prompt,omitempty"`
+}
+
+// CompleteLoginParams defines parameters for CompleteLogin.
+type CompleteLoginParams struct {
+	// State The `state` that the login began with (RFC 6749 §4.1.2).
+	State *string `form:"state,omitempty" json:"state,omitempty"`
+
+	// Code The upstream authorization code (RFC 6749 §4.1.2).
+	Code *string `form:"code,omitempty" json:"code,omitempty"`
+
+	// Error Why there is none (RFC 6749 §4.1.2.1).
+	Error *string `form:"error,omitempty" json:"error,omitempty"`
+
+	// Iss The upstream issuer (RFC 9207 §2).
+	Iss *string `form:"iss,omitempty" json:"iss,omitempty"`
+}
+
+// AuthorizeParams defines parameters for Authorize.
+type AuthorizeParams struct {
+	// ClientID The client's identifier (RFC 6749 §2.2).
+	ClientID AuthorizeClientID `form:"client_id" json:"client_id"`
+
+	// ResponseType Always `code` (RFC 6749 §3.1.1).
+	ResponseType *ResponseType `form:"response_type,omitempty" json:"response_type,omitempty"`
+
+	// RedirectURI One of the registered ones, byte for byte, save the port of a loopback URI (RFC 8252 §7.3); may be omitted where exactly one is registered.
+	RedirectURI *RedirectURI `form:"redirect_uri,omitempty" json:"redirect_uri,omitempty"`
+
+	// Scope Scope tokens separated by spaces (RFC 6749 §3.3); omitted, all that the client registered. What the client did not register, or the server no longer allows, is dropped, or refused where the server is configured so.
+	Scope *Scope `form:"scope,omitempty" json:"scope,omitempty"`
+
+	// State Returned as it is (RFC 6749 §4.1.1).
+	State *State `form:"state,omitempty" json:"state,omitempty"`
+
+	// CodeChallenge The S256 challenge, 43 characters; required (RFC 7636 §4.2).
+	CodeChallenge *CodeChallenge `form:"code_challenge,omitempty" json:"code_challenge,omitempty"`
+
+	// CodeChallengeMethod Always `S256`; required (RFC 7636 §4.3).
+	CodeChallengeMethod *CodeChallengeMethod `form:"code_challenge_method,omitempty" json:"code_challenge_method,omitempty"`
+
+	// Resource What the access token is for, an absolute URI without fragment (RFC 8707 §2); omitted, the issuer itself.
+	Resource *Resource `form:"resource,omitempty" json:"resource,omitempty"`
+
+	// Nonce Returned in the ID token (OpenID Connect Core 1.0 §3.1.2.1).
+	Nonce *Nonce `form:"nonce,omitempty" json:"nonce,omitempty"`
+
+	// Prompt `none`, or one or more of `login`, `consent` and `select_account` (OpenID Connect Core 1.0 §3.1.2.1).
+	Prompt *Prompt `form:"prompt,omitempty" json:"prompt,omitempty"`
+
+	// MaxAge How many seconds ago the user may have logged in at most (OpenID Connect Core 1.0 §3.1.2.1).
+	MaxAge *MaxAge `form:"max_age,omitempty" json:"max_age,omitempty"`
+
+	// LoginHint Who is to log in, for the page or the upstream provider (OpenID Connect Core 1.0 §3.1.2.1).
+	LoginHint *LoginHint `form:"login_hint,omitempty" json:"login_hint,omitempty"`
+
+	// ResponseMode Always `query`, also when omitted (OAuth 2.0 Multiple Response Type Encoding Practices §2.1).
+	ResponseMode *ResponseMode `form:"response_mode,omitempty" json:"response_mode,omitempty"`
+}
+
+// DisconnectClientFormdataRequestBody defines body for DisconnectClient for application/x-www-form-urlencoded ContentType.
+type DisconnectClientFormdataRequestBody = DisconnectForm
+
+// LogInFormdataRequestBody defines body for LogIn for application/x-www-form-urlencoded ContentType.
+type LogInFormdataRequestBody = LoginForm
+
+// AuthorizeByFormFormdataRequestBody defines body for AuthorizeByForm for application/x-www-form-urlencoded ContentType.
+type AuthorizeByFormFormdataRequestBody = AuthorizationRequest
+
+// DecideConsentFormdataRequestBody defines body for DecideConsent for application/x-www-form-urlencoded ContentType.
+type DecideConsentFormdataRequestBody = ConsentDecision
+
+// IntrospectTokenFormdataRequestBody defines body for IntrospectToken for application/x-www-form-urlencoded ContentType.
+type IntrospectTokenFormdataRequestBody = IntrospectionRequest
 
 // RegisterClientJSONRequestBody defines body for RegisterClient for application/json ContentType.
 type RegisterClientJSONRequestBody = ClientMetadata
 
 // UpdateClientJSONRequestBody defines body for UpdateClient for application/json ContentType.
 type UpdateClientJSONRequestBody = ClientUpdate
+
+// RevokeTokenFormdataRequestBody defines body for RevokeToken for application/x-www-form-urlencoded ContentType.
+type RevokeTokenFormdataRequestBody = RevocationRequest
+
+// IssueTokenFormdataRequestBody defines body for IssueToken for application/x-www-form-urlencoded ContentType.
+type IssueTokenFormdataRequestBody = TokenRequest
 
 // Getter for additional properties for ClientInformation. Returns the specified
 // element and whether it was found
@@ -1933,6 +2507,15 @@ type ServerInterface interface {
 	// GetOpenIDConfiguration OpenID provider metadata
 	// (GET /.well-known/openid-configuration)
 	GetOpenIDConfiguration(ctx echo.Context) error
+	// ShowAccount What the user has connected
+	// (GET /account)
+	ShowAccount(ctx echo.Context) error
+	// DisconnectClient Disconnect a client
+	// (POST /account/disconnect)
+	DisconnectClient(ctx echo.Context) error
+	// LogOut Log out
+	// (POST /account/logout)
+	LogOut(ctx echo.Context) error
 	// GetDocs Documentation for people
 	// (GET /docs)
 	GetDocs(ctx echo.Context) error
@@ -1942,12 +2525,27 @@ type ServerInterface interface {
 	// GetHealth Is the process alive
 	// (GET /healthz)
 	GetHealth(ctx echo.Context) error
-	// Authorize Authorize (not served yet)
+	// ShowLogin Log in
+	// (GET /login)
+	ShowLogin(ctx echo.Context, params ShowLoginParams) error
+	// LogIn Log in by the form of the page
+	// (POST /login)
+	LogIn(ctx echo.Context) error
+	// CompleteLogin Come back from the upstream provider
+	// (GET /login/callback)
+	CompleteLogin(ctx echo.Context, params CompleteLoginParams) error
+	// Authorize Authorize a client
 	// (GET /oauth/authorize)
-	Authorize(ctx echo.Context) error
-	// AuthorizeByForm Authorize by form (not served yet)
+	Authorize(ctx echo.Context, params AuthorizeParams) error
+	// AuthorizeByForm Authorize a client, the request in a form
 	// (POST /oauth/authorize)
 	AuthorizeByForm(ctx echo.Context) error
+	// DecideConsent Approve or deny
+	// (POST /oauth/consent)
+	DecideConsent(ctx echo.Context) error
+	// IntrospectToken Is an access token valid
+	// (POST /oauth/introspect)
+	IntrospectToken(ctx echo.Context) error
 	// GetJSONWebKeySet Signing keys
 	// (GET /oauth/jwks)
 	GetJSONWebKeySet(ctx echo.Context) error
@@ -1963,13 +2561,16 @@ type ServerInterface interface {
 	// UpdateClient Replace a registration
 	// (PUT /oauth/register/{client_id})
 	UpdateClient(ctx echo.Context, clientID string) error
-	// IssueToken Token (not served yet)
+	// RevokeToken Revoke a token
+	// (POST /oauth/revoke)
+	RevokeToken(ctx echo.Context) error
+	// IssueToken Get tokens
 	// (POST /oauth/token)
 	IssueToken(ctx echo.Context) error
-	// GetUserInfo User info (not served yet)
+	// GetUserInfo Claims about the user
 	// (GET /oauth/userinfo)
 	GetUserInfo(ctx echo.Context) error
-	// GetUserInfoByForm User info by form (not served yet)
+	// GetUserInfoByForm Claims about the user, asked for by POST
 	// (POST /oauth/userinfo)
 	GetUserInfoByForm(ctx echo.Context) error
 	// GetContractJSON This contract, as JSON
@@ -2003,6 +2604,33 @@ func (w *ServerInterfaceWrapper) GetOpenIDConfiguration(ctx echo.Context) error 
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetOpenIDConfiguration(ctx)
+	return err
+}
+
+// ShowAccount converts echo context to params.
+func (w *ServerInterfaceWrapper) ShowAccount(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ShowAccount(ctx)
+	return err
+}
+
+// DisconnectClient converts echo context to params.
+func (w *ServerInterfaceWrapper) DisconnectClient(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DisconnectClient(ctx)
+	return err
+}
+
+// LogOut converts echo context to params.
+func (w *ServerInterfaceWrapper) LogOut(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.LogOut(ctx)
 	return err
 }
 
@@ -2040,12 +2668,178 @@ func (w *ServerInterfaceWrapper) GetHealth(ctx echo.Context) error {
 	return err
 }
 
+// ShowLogin converts echo context to params.
+func (w *ServerInterfaceWrapper) ShowLogin(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ShowLoginParams
+	// ------------- Optional query parameter "continue" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "continue", ctx.QueryParams(), &params.Continue, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter continue: %s", err))
+	}
+
+	// ------------- Optional query parameter "prompt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "prompt", ctx.QueryParams(), &params.Prompt, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter prompt: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ShowLogin(ctx, params)
+	return err
+}
+
+// LogIn converts echo context to params.
+func (w *ServerInterfaceWrapper) LogIn(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.LogIn(ctx)
+	return err
+}
+
+// CompleteLogin converts echo context to params.
+func (w *ServerInterfaceWrapper) CompleteLogin(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CompleteLoginParams
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "code" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "code", ctx.QueryParams(), &params.Code, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter code: %s", err))
+	}
+
+	// ------------- Optional query parameter "error" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "error", ctx.QueryParams(), &params.Error, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter error: %s", err))
+	}
+
+	// ------------- Optional query parameter "iss" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "iss", ctx.QueryParams(), &params.Iss, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter iss: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CompleteLogin(ctx, params)
+	return err
+}
+
 // Authorize converts echo context to params.
 func (w *ServerInterfaceWrapper) Authorize(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AuthorizeParams
+	// ------------- Required query parameter "client_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "client_id", ctx.QueryParams(), &params.ClientID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter client_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "response_type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "response_type", ctx.QueryParams(), &params.ResponseType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter response_type: %s", err))
+	}
+
+	// ------------- Optional query parameter "redirect_uri" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "redirect_uri", ctx.QueryParams(), &params.RedirectURI, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter redirect_uri: %s", err))
+	}
+
+	// ------------- Optional query parameter "scope" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "scope", ctx.QueryParams(), &params.Scope, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter scope: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "code_challenge" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "code_challenge", ctx.QueryParams(), &params.CodeChallenge, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter code_challenge: %s", err))
+	}
+
+	// ------------- Optional query parameter "code_challenge_method" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "code_challenge_method", ctx.QueryParams(), &params.CodeChallengeMethod, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter code_challenge_method: %s", err))
+	}
+
+	// ------------- Optional query parameter "resource" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "resource", ctx.QueryParams(), &params.Resource, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter resource: %s", err))
+	}
+
+	// ------------- Optional query parameter "nonce" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "nonce", ctx.QueryParams(), &params.Nonce, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter nonce: %s", err))
+	}
+
+	// ------------- Optional query parameter "prompt" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "prompt", ctx.QueryParams(), &params.Prompt, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter prompt: %s", err))
+	}
+
+	// ------------- Optional query parameter "max_age" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "max_age", ctx.QueryParams(), &params.MaxAge, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter max_age: %s", err))
+	}
+
+	// ------------- Optional query parameter "login_hint" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "login_hint", ctx.QueryParams(), &params.LoginHint, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter login_hint: %s", err))
+	}
+
+	// ------------- Optional query parameter "response_mode" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "response_mode", ctx.QueryParams(), &params.ResponseMode, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter response_mode: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.Authorize(ctx)
+	err = w.Handler.Authorize(ctx, params)
 	return err
 }
 
@@ -2055,6 +2849,24 @@ func (w *ServerInterfaceWrapper) AuthorizeByForm(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.AuthorizeByForm(ctx)
+	return err
+}
+
+// DecideConsent converts echo context to params.
+func (w *ServerInterfaceWrapper) DecideConsent(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DecideConsent(ctx)
+	return err
+}
+
+// IntrospectToken converts echo context to params.
+func (w *ServerInterfaceWrapper) IntrospectToken(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.IntrospectToken(ctx)
 	return err
 }
 
@@ -2121,6 +2933,15 @@ func (w *ServerInterfaceWrapper) UpdateClient(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateClient(ctx, clientID)
+	return err
+}
+
+// RevokeToken converts echo context to params.
+func (w *ServerInterfaceWrapper) RevokeToken(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RevokeToken(ctx)
 	return err
 }
 
@@ -2234,7 +3055,16 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/oauth/jwks", wrapper.GetJSONWebKeySet, options.OperationMiddlewares["getJSONWebKeySet"]...)
 	router.GET(options.BaseURL+"/oauth/authorize", wrapper.Authorize, options.OperationMiddlewares["authorize"]...)
 	router.POST(options.BaseURL+"/oauth/authorize", wrapper.AuthorizeByForm, options.OperationMiddlewares["authorizeByForm"]...)
+	router.POST(options.BaseURL+"/oauth/consent", wrapper.DecideConsent, options.OperationMiddlewares["decideConsent"]...)
+	router.GET(options.BaseURL+"/login", wrapper.ShowLogin, options.OperationMiddlewares["showLogin"]...)
+	router.POST(options.BaseURL+"/login", wrapper.LogIn, options.OperationMiddlewares["logIn"]...)
+	router.GET(options.BaseURL+"/login/callback", wrapper.CompleteLogin, options.OperationMiddlewares["completeLogin"]...)
+	router.GET(options.BaseURL+"/account", wrapper.ShowAccount, options.OperationMiddlewares["showAccount"]...)
+	router.POST(options.BaseURL+"/account/disconnect", wrapper.DisconnectClient, options.OperationMiddlewares["disconnectClient"]...)
+	router.POST(options.BaseURL+"/account/logout", wrapper.LogOut, options.OperationMiddlewares["logOut"]...)
 	router.POST(options.BaseURL+"/oauth/token", wrapper.IssueToken, options.OperationMiddlewares["issueToken"]...)
+	router.POST(options.BaseURL+"/oauth/revoke", wrapper.RevokeToken, options.OperationMiddlewares["revokeToken"]...)
+	router.POST(options.BaseURL+"/oauth/introspect", wrapper.IntrospectToken, options.OperationMiddlewares["introspectToken"]...)
 	router.GET(options.BaseURL+"/oauth/userinfo", wrapper.GetUserInfo, options.OperationMiddlewares["getUserInfo"]...)
 	router.POST(options.BaseURL+"/oauth/userinfo", wrapper.GetUserInfoByForm, options.OperationMiddlewares["getUserInfoByForm"]...)
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContractYAML, options.OperationMiddlewares["getContractYAML"]...)
@@ -2256,6 +3086,17 @@ type BadRequestJSONResponse struct {
 	Headers BadRequestResponseHeaders
 }
 
+type ClientUnauthorizedResponseHeaders struct {
+	CacheControl    string
+	Pragma          string
+	WWWAuthenticate string
+}
+type ClientUnauthorizedJSONResponse struct {
+	Body OAuthError
+
+	Headers ClientUnauthorizedResponseHeaders
+}
+
 type ContentTooLargeResponseHeaders struct {
 	CacheControl string
 	Pragma       string
@@ -2266,6 +3107,17 @@ type ContentTooLargeApplicationProblemPlusJSONResponse struct {
 	Headers ContentTooLargeResponseHeaders
 }
 
+type ErrorPageResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+type ErrorPageTextHTMLResponse struct {
+	Body io.Reader
+
+	Headers       ErrorPageResponseHeaders
+	ContentLength int64
+}
+
 type HealthyResponseHeaders struct {
 	CacheControl string
 }
@@ -2273,6 +3125,25 @@ type HealthyJSONResponse struct {
 	Body Health
 
 	Headers HealthyResponseHeaders
+}
+
+type IntrospectedResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+type IntrospectedJSONResponse struct {
+	Body Introspection
+
+	Headers IntrospectedResponseHeaders
+}
+
+type LoggedInResponseHeaders struct {
+	CacheControl string
+	Location     string
+	SetCookie    *string
+}
+type LoggedInResponse struct {
+	Headers LoggedInResponseHeaders
 }
 
 type NotFoundApplicationProblemPlusJSONResponse Problem
@@ -2285,6 +3156,25 @@ type PageTextHTMLResponse struct {
 
 	Headers       PageResponseHeaders
 	ContentLength int64
+}
+
+type PrivatePageResponseHeaders struct {
+	CacheControl string
+}
+type PrivatePageTextHTMLResponse struct {
+	Body io.Reader
+
+	Headers       PrivatePageResponseHeaders
+	ContentLength int64
+}
+
+type RedirectedResponseHeaders struct {
+	CacheControl string
+	Location     string
+	SetCookie    *string
+}
+type RedirectedResponse struct {
+	Headers RedirectedResponseHeaders
 }
 
 type RegisteredResponseHeaders struct {
@@ -2330,6 +3220,62 @@ type ServerErrorApplicationProblemPlusJSONResponse struct {
 	Headers ServerErrorResponseHeaders
 }
 
+type TokenForbiddenResponseHeaders struct {
+	CacheControl    string
+	Pragma          string
+	WWWAuthenticate string
+}
+type TokenForbiddenJSONResponse struct {
+	Body OAuthError
+
+	Headers TokenForbiddenResponseHeaders
+}
+
+type TokenRefusedResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+type TokenRefusedJSONResponse struct {
+	Body OAuthError
+
+	Headers TokenRefusedResponseHeaders
+}
+
+type TokenUnauthorizedResponseHeaders struct {
+	CacheControl    string
+	Pragma          string
+	WWWAuthenticate string
+}
+type TokenUnauthorizedJSONResponse struct {
+	Body OAuthError
+
+	Headers TokenUnauthorizedResponseHeaders
+}
+
+type TokensResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+type TokensJSONResponse struct {
+	Body TokenResponse
+
+	Headers TokensResponseHeaders
+}
+
+type TooManyPageResponseHeaders struct {
+	CacheControl    string
+	Pragma          string
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+type TooManyPageTextHTMLResponse struct {
+	Body io.Reader
+
+	Headers       TooManyPageResponseHeaders
+	ContentLength int64
+}
+
 type TooManyRequestsResponseHeaders struct {
 	CacheControl    string
 	Pragma          string
@@ -2365,6 +3311,28 @@ type UnavailableApplicationProblemPlusJSONResponse struct {
 	Headers UnavailableResponseHeaders
 }
 
+type UnavailablePageResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+	RetryAfter   int
+}
+type UnavailablePageTextHTMLResponse struct {
+	Body io.Reader
+
+	Headers       UnavailablePageResponseHeaders
+	ContentLength int64
+}
+
+type UnsupportedFormTypeResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+type UnsupportedFormTypeApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers UnsupportedFormTypeResponseHeaders
+}
+
 type UnsupportedMediaTypeResponseHeaders struct {
 	CacheControl string
 	Pragma       string
@@ -2373,6 +3341,16 @@ type UnsupportedMediaTypeApplicationProblemPlusJSONResponse struct {
 	Body Problem
 
 	Headers UnsupportedMediaTypeResponseHeaders
+}
+
+type UserInfoResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+type UserInfoJSONResponse struct {
+	Body UserInfo
+
+	Headers UserInfoResponseHeaders
 }
 
 type GetAuthorizationServerMetadataRequestObject struct {
@@ -2466,6 +3444,373 @@ func (response GetOpenIDConfiguration500ApplicationProblemPlusJSONResponse) Visi
 	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
 	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ShowAccountRequestObject struct {
+}
+
+type ShowAccountResponseObject interface {
+	VisitShowAccountResponse(w http.ResponseWriter) error
+}
+
+type ShowAccount200TextHTMLResponse struct{ PrivatePageTextHTMLResponse }
+
+func (response ShowAccount200TextHTMLResponse) VisitShowAccountResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ShowAccount302Response = RedirectedResponse
+
+func (response ShowAccount302Response) VisitShowAccountResponse(w http.ResponseWriter) error {
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.SetCookie != nil {
+		w.Header().Set("Set-Cookie", fmt.Sprint(*response.Headers.SetCookie))
+	}
+	w.WriteHeader(302)
+	return nil
+}
+
+type ShowAccount500TextHTMLResponse struct{ ErrorPageTextHTMLResponse }
+
+func (response ShowAccount500TextHTMLResponse) VisitShowAccountResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ShowAccount503TextHTMLResponse struct {
+	UnavailablePageTextHTMLResponse
+}
+
+func (response ShowAccount503TextHTMLResponse) VisitShowAccountResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DisconnectClientRequestObject struct {
+	Body *DisconnectClientFormdataRequestBody
+}
+
+type DisconnectClientResponseObject interface {
+	VisitDisconnectClientResponse(w http.ResponseWriter) error
+}
+
+type DisconnectClient303Response = RedirectedResponse
+
+func (response DisconnectClient303Response) VisitDisconnectClientResponse(w http.ResponseWriter) error {
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.SetCookie != nil {
+		w.Header().Set("Set-Cookie", fmt.Sprint(*response.Headers.SetCookie))
+	}
+	w.WriteHeader(303)
+	return nil
+}
+
+type DisconnectClient400TextHTMLResponse struct{ ErrorPageTextHTMLResponse }
+
+func (response DisconnectClient400TextHTMLResponse) VisitDisconnectClientResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DisconnectClient403ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type DisconnectClient403TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       DisconnectClient403ResponseHeaders
+	ContentLength int64
+}
+
+func (response DisconnectClient403TextHTMLResponse) VisitDisconnectClientResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DisconnectClient413ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type DisconnectClient413TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       DisconnectClient413ResponseHeaders
+	ContentLength int64
+}
+
+func (response DisconnectClient413TextHTMLResponse) VisitDisconnectClientResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DisconnectClient415ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type DisconnectClient415TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       DisconnectClient415ResponseHeaders
+	ContentLength int64
+}
+
+func (response DisconnectClient415TextHTMLResponse) VisitDisconnectClientResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DisconnectClient500ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type DisconnectClient500TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       DisconnectClient500ResponseHeaders
+	ContentLength int64
+}
+
+func (response DisconnectClient500TextHTMLResponse) VisitDisconnectClientResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DisconnectClient503TextHTMLResponse struct {
+	UnavailablePageTextHTMLResponse
+}
+
+func (response DisconnectClient503TextHTMLResponse) VisitDisconnectClientResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type LogOutRequestObject struct {
+}
+
+type LogOutResponseObject interface {
+	VisitLogOutResponse(w http.ResponseWriter) error
+}
+
+type LogOut303Response = LoggedInResponse
+
+func (response LogOut303Response) VisitLogOutResponse(w http.ResponseWriter) error {
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.SetCookie != nil {
+		w.Header().Set("Set-Cookie", fmt.Sprint(*response.Headers.SetCookie))
+	}
+	w.WriteHeader(303)
+	return nil
+}
+
+type LogOut403TextHTMLResponse struct{ ErrorPageTextHTMLResponse }
+
+func (response LogOut403TextHTMLResponse) VisitLogOutResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type LogOut413ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type LogOut413TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       LogOut413ResponseHeaders
+	ContentLength int64
+}
+
+func (response LogOut413TextHTMLResponse) VisitLogOutResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type LogOut500ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type LogOut500TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       LogOut500ResponseHeaders
+	ContentLength int64
+}
+
+func (response LogOut500TextHTMLResponse) VisitLogOutResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type LogOut503TextHTMLResponse struct {
+	UnavailablePageTextHTMLResponse
+}
+
+func (response LogOut503TextHTMLResponse) VisitLogOutResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
 	return err
 }
 
@@ -2612,62 +3957,1026 @@ func (response GetHealth500ApplicationProblemPlusJSONResponse) VisitGetHealthRes
 	return err
 }
 
+type ShowLoginRequestObject struct {
+	Params ShowLoginParams
+}
+
+type ShowLoginResponseObject interface {
+	VisitShowLoginResponse(w http.ResponseWriter) error
+}
+
+type ShowLogin200TextHTMLResponse struct{ PrivatePageTextHTMLResponse }
+
+func (response ShowLogin200TextHTMLResponse) VisitShowLoginResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ShowLogin302Response = RedirectedResponse
+
+func (response ShowLogin302Response) VisitShowLoginResponse(w http.ResponseWriter) error {
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.SetCookie != nil {
+		w.Header().Set("Set-Cookie", fmt.Sprint(*response.Headers.SetCookie))
+	}
+	w.WriteHeader(302)
+	return nil
+}
+
+type ShowLogin400TextHTMLResponse struct{ ErrorPageTextHTMLResponse }
+
+func (response ShowLogin400TextHTMLResponse) VisitShowLoginResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ShowLogin403ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type ShowLogin403TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       ShowLogin403ResponseHeaders
+	ContentLength int64
+}
+
+func (response ShowLogin403TextHTMLResponse) VisitShowLoginResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ShowLogin429TextHTMLResponse struct{ TooManyPageTextHTMLResponse }
+
+func (response ShowLogin429TextHTMLResponse) VisitShowLoginResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ShowLogin500ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type ShowLogin500TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       ShowLogin500ResponseHeaders
+	ContentLength int64
+}
+
+func (response ShowLogin500TextHTMLResponse) VisitShowLoginResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ShowLogin503TextHTMLResponse struct {
+	UnavailablePageTextHTMLResponse
+}
+
+func (response ShowLogin503TextHTMLResponse) VisitShowLoginResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type LogInRequestObject struct {
+	Body *LogInFormdataRequestBody
+}
+
+type LogInResponseObject interface {
+	VisitLogInResponse(w http.ResponseWriter) error
+}
+
+type LogIn303Response = LoggedInResponse
+
+func (response LogIn303Response) VisitLogInResponse(w http.ResponseWriter) error {
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.SetCookie != nil {
+		w.Header().Set("Set-Cookie", fmt.Sprint(*response.Headers.SetCookie))
+	}
+	w.WriteHeader(303)
+	return nil
+}
+
+type LogIn400TextHTMLResponse struct{ ErrorPageTextHTMLResponse }
+
+func (response LogIn400TextHTMLResponse) VisitLogInResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type LogIn403ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type LogIn403TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       LogIn403ResponseHeaders
+	ContentLength int64
+}
+
+func (response LogIn403TextHTMLResponse) VisitLogInResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type LogIn413ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type LogIn413TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       LogIn413ResponseHeaders
+	ContentLength int64
+}
+
+func (response LogIn413TextHTMLResponse) VisitLogInResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type LogIn415ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type LogIn415TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       LogIn415ResponseHeaders
+	ContentLength int64
+}
+
+func (response LogIn415TextHTMLResponse) VisitLogInResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type LogIn429TextHTMLResponse struct{ TooManyPageTextHTMLResponse }
+
+func (response LogIn429TextHTMLResponse) VisitLogInResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type LogIn500ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type LogIn500TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       LogIn500ResponseHeaders
+	ContentLength int64
+}
+
+func (response LogIn500TextHTMLResponse) VisitLogInResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type LogIn503TextHTMLResponse struct {
+	UnavailablePageTextHTMLResponse
+}
+
+func (response LogIn503TextHTMLResponse) VisitLogInResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CompleteLoginRequestObject struct {
+	Params CompleteLoginParams
+}
+
+type CompleteLoginResponseObject interface {
+	VisitCompleteLoginResponse(w http.ResponseWriter) error
+}
+
+type CompleteLogin302Response = LoggedInResponse
+
+func (response CompleteLogin302Response) VisitCompleteLoginResponse(w http.ResponseWriter) error {
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.SetCookie != nil {
+		w.Header().Set("Set-Cookie", fmt.Sprint(*response.Headers.SetCookie))
+	}
+	w.WriteHeader(302)
+	return nil
+}
+
+type CompleteLogin400TextHTMLResponse struct{ ErrorPageTextHTMLResponse }
+
+func (response CompleteLogin400TextHTMLResponse) VisitCompleteLoginResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CompleteLogin403ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type CompleteLogin403TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       CompleteLogin403ResponseHeaders
+	ContentLength int64
+}
+
+func (response CompleteLogin403TextHTMLResponse) VisitCompleteLoginResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CompleteLogin500ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type CompleteLogin500TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       CompleteLogin500ResponseHeaders
+	ContentLength int64
+}
+
+func (response CompleteLogin500TextHTMLResponse) VisitCompleteLoginResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type CompleteLogin503TextHTMLResponse struct {
+	UnavailablePageTextHTMLResponse
+}
+
+func (response CompleteLogin503TextHTMLResponse) VisitCompleteLoginResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
 type AuthorizeRequestObject struct {
+	Params AuthorizeParams
 }
 
 type AuthorizeResponseObject interface {
 	VisitAuthorizeResponse(w http.ResponseWriter) error
 }
 
-type Authorize500ApplicationProblemPlusJSONResponse struct {
-	ServerErrorApplicationProblemPlusJSONResponse
-}
+type Authorize200TextHTMLResponse struct{ PrivatePageTextHTMLResponse }
 
-func (response Authorize500ApplicationProblemPlusJSONResponse) VisitAuthorizeResponse(w http.ResponseWriter) error {
+func (response Authorize200TextHTMLResponse) VisitAuthorizeResponse(w http.ResponseWriter) error {
 
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
 	}
-	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
-	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
-	w.WriteHeader(500)
-	_, err := buf.WriteTo(w)
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
 	return err
 }
 
-type Authorize503ApplicationProblemPlusJSONResponse struct {
-	UnavailableApplicationProblemPlusJSONResponse
+type Authorize302Response = RedirectedResponse
+
+func (response Authorize302Response) VisitAuthorizeResponse(w http.ResponseWriter) error {
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.SetCookie != nil {
+		w.Header().Set("Set-Cookie", fmt.Sprint(*response.Headers.SetCookie))
+	}
+	w.WriteHeader(302)
+	return nil
 }
 
-func (response Authorize503ApplicationProblemPlusJSONResponse) VisitAuthorizeResponse(w http.ResponseWriter) error {
+type Authorize400TextHTMLResponse struct{ ErrorPageTextHTMLResponse }
 
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
+func (response Authorize400TextHTMLResponse) VisitAuthorizeResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
 	}
-	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type Authorize403ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type Authorize403TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       Authorize403ResponseHeaders
+	ContentLength int64
+}
+
+func (response Authorize403TextHTMLResponse) VisitAuthorizeResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type Authorize500ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type Authorize500TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       Authorize500ResponseHeaders
+	ContentLength int64
+}
+
+func (response Authorize500TextHTMLResponse) VisitAuthorizeResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type Authorize503TextHTMLResponse struct {
+	UnavailablePageTextHTMLResponse
+}
+
+func (response Authorize503TextHTMLResponse) VisitAuthorizeResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
 	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
 	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.WriteHeader(503)
-	_, err := buf.WriteTo(w)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
 	return err
 }
 
 type AuthorizeByFormRequestObject struct {
+	Body *AuthorizeByFormFormdataRequestBody
 }
 
 type AuthorizeByFormResponseObject interface {
 	VisitAuthorizeByFormResponse(w http.ResponseWriter) error
 }
 
-type AuthorizeByForm500ApplicationProblemPlusJSONResponse struct {
+type AuthorizeByForm303Response = RedirectedResponse
+
+func (response AuthorizeByForm303Response) VisitAuthorizeByFormResponse(w http.ResponseWriter) error {
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.SetCookie != nil {
+		w.Header().Set("Set-Cookie", fmt.Sprint(*response.Headers.SetCookie))
+	}
+	w.WriteHeader(303)
+	return nil
+}
+
+type AuthorizeByForm400TextHTMLResponse struct{ ErrorPageTextHTMLResponse }
+
+func (response AuthorizeByForm400TextHTMLResponse) VisitAuthorizeByFormResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type AuthorizeByForm413ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type AuthorizeByForm413TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       AuthorizeByForm413ResponseHeaders
+	ContentLength int64
+}
+
+func (response AuthorizeByForm413TextHTMLResponse) VisitAuthorizeByFormResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type AuthorizeByForm415ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type AuthorizeByForm415TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       AuthorizeByForm415ResponseHeaders
+	ContentLength int64
+}
+
+func (response AuthorizeByForm415TextHTMLResponse) VisitAuthorizeByFormResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type AuthorizeByForm500ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type AuthorizeByForm500TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       AuthorizeByForm500ResponseHeaders
+	ContentLength int64
+}
+
+func (response AuthorizeByForm500TextHTMLResponse) VisitAuthorizeByFormResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type AuthorizeByForm503TextHTMLResponse struct {
+	UnavailablePageTextHTMLResponse
+}
+
+func (response AuthorizeByForm503TextHTMLResponse) VisitAuthorizeByFormResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DecideConsentRequestObject struct {
+	Body *DecideConsentFormdataRequestBody
+}
+
+type DecideConsentResponseObject interface {
+	VisitDecideConsentResponse(w http.ResponseWriter) error
+}
+
+type DecideConsent303Response = RedirectedResponse
+
+func (response DecideConsent303Response) VisitDecideConsentResponse(w http.ResponseWriter) error {
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.SetCookie != nil {
+		w.Header().Set("Set-Cookie", fmt.Sprint(*response.Headers.SetCookie))
+	}
+	w.WriteHeader(303)
+	return nil
+}
+
+type DecideConsent400TextHTMLResponse struct{ ErrorPageTextHTMLResponse }
+
+func (response DecideConsent400TextHTMLResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(400)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DecideConsent403ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type DecideConsent403TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       DecideConsent403ResponseHeaders
+	ContentLength int64
+}
+
+func (response DecideConsent403TextHTMLResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(403)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DecideConsent413ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type DecideConsent413TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       DecideConsent413ResponseHeaders
+	ContentLength int64
+}
+
+func (response DecideConsent413TextHTMLResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(413)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DecideConsent415ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type DecideConsent415TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       DecideConsent415ResponseHeaders
+	ContentLength int64
+}
+
+func (response DecideConsent415TextHTMLResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(415)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DecideConsent500ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type DecideConsent500TextHTMLResponse struct {
+	Body          io.Reader
+	Headers       DecideConsent500ResponseHeaders
+	ContentLength int64
+}
+
+func (response DecideConsent500TextHTMLResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(500)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DecideConsent503TextHTMLResponse struct {
+	UnavailablePageTextHTMLResponse
+}
+
+func (response DecideConsent503TextHTMLResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type IntrospectTokenRequestObject struct {
+	Body *IntrospectTokenFormdataRequestBody
+}
+
+type IntrospectTokenResponseObject interface {
+	VisitIntrospectTokenResponse(w http.ResponseWriter) error
+}
+
+type IntrospectToken200JSONResponse struct{ IntrospectedJSONResponse }
+
+func (response IntrospectToken200JSONResponse) VisitIntrospectTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IntrospectToken400JSONResponse struct{ TokenRefusedJSONResponse }
+
+func (response IntrospectToken400JSONResponse) VisitIntrospectTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IntrospectToken401JSONResponse struct{ ClientUnauthorizedJSONResponse }
+
+func (response IntrospectToken401JSONResponse) VisitIntrospectTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IntrospectToken413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response IntrospectToken413ApplicationProblemPlusJSONResponse) VisitIntrospectTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IntrospectToken415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedFormTypeApplicationProblemPlusJSONResponse
+}
+
+func (response IntrospectToken415ApplicationProblemPlusJSONResponse) VisitIntrospectTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IntrospectToken500ApplicationProblemPlusJSONResponse struct {
 	ServerErrorApplicationProblemPlusJSONResponse
 }
 
-func (response AuthorizeByForm500ApplicationProblemPlusJSONResponse) VisitAuthorizeByFormResponse(w http.ResponseWriter) error {
+func (response IntrospectToken500ApplicationProblemPlusJSONResponse) VisitIntrospectTokenResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2681,11 +4990,11 @@ func (response AuthorizeByForm500ApplicationProblemPlusJSONResponse) VisitAuthor
 	return err
 }
 
-type AuthorizeByForm503ApplicationProblemPlusJSONResponse struct {
+type IntrospectToken503ApplicationProblemPlusJSONResponse struct {
 	UnavailableApplicationProblemPlusJSONResponse
 }
 
-func (response AuthorizeByForm503ApplicationProblemPlusJSONResponse) VisitAuthorizeByFormResponse(w http.ResponseWriter) error {
+func (response IntrospectToken503ApplicationProblemPlusJSONResponse) VisitIntrospectTokenResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2743,6 +5052,25 @@ func (response GetJSONWebKeySet500ApplicationProblemPlusJSONResponse) VisitGetJS
 	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
 	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
 	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetJSONWebKeySet503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetJSONWebKeySet503ApplicationProblemPlusJSONResponse) VisitGetJSONWebKeySetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3230,11 +5558,227 @@ func (response UpdateClient503ApplicationProblemPlusJSONResponse) VisitUpdateCli
 	return err
 }
 
+type RevokeTokenRequestObject struct {
+	Body *RevokeTokenFormdataRequestBody
+}
+
+type RevokeTokenResponseObject interface {
+	VisitRevokeTokenResponse(w http.ResponseWriter) error
+}
+
+type RevokeToken200ResponseHeaders struct {
+	CacheControl string
+	Pragma       string
+}
+
+type RevokeToken200Response struct {
+	Headers RevokeToken200ResponseHeaders
+}
+
+func (response RevokeToken200Response) VisitRevokeTokenResponse(w http.ResponseWriter) error {
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(200)
+	return nil
+}
+
+type RevokeToken400JSONResponse struct{ TokenRefusedJSONResponse }
+
+func (response RevokeToken400JSONResponse) VisitRevokeTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeToken401JSONResponse struct{ ClientUnauthorizedJSONResponse }
+
+func (response RevokeToken401JSONResponse) VisitRevokeTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeToken413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeToken413ApplicationProblemPlusJSONResponse) VisitRevokeTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeToken415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedFormTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeToken415ApplicationProblemPlusJSONResponse) VisitRevokeTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeToken500ApplicationProblemPlusJSONResponse struct {
+	ServerErrorApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeToken500ApplicationProblemPlusJSONResponse) VisitRevokeTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeToken503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeToken503ApplicationProblemPlusJSONResponse) VisitRevokeTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type IssueTokenRequestObject struct {
+	Body *IssueTokenFormdataRequestBody
 }
 
 type IssueTokenResponseObject interface {
 	VisitIssueTokenResponse(w http.ResponseWriter) error
+}
+
+type IssueToken200JSONResponse struct{ TokensJSONResponse }
+
+func (response IssueToken200JSONResponse) VisitIssueTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IssueToken400JSONResponse struct{ TokenRefusedJSONResponse }
+
+func (response IssueToken400JSONResponse) VisitIssueTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IssueToken401JSONResponse struct{ ClientUnauthorizedJSONResponse }
+
+func (response IssueToken401JSONResponse) VisitIssueTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IssueToken413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response IssueToken413ApplicationProblemPlusJSONResponse) VisitIssueTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IssueToken415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedFormTypeApplicationProblemPlusJSONResponse
+}
+
+func (response IssueToken415ApplicationProblemPlusJSONResponse) VisitIssueTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type IssueToken500ApplicationProblemPlusJSONResponse struct {
@@ -3281,6 +5825,56 @@ type GetUserInfoResponseObject interface {
 	VisitGetUserInfoResponse(w http.ResponseWriter) error
 }
 
+type GetUserInfo200JSONResponse struct{ UserInfoJSONResponse }
+
+func (response GetUserInfo200JSONResponse) VisitGetUserInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUserInfo401JSONResponse struct{ TokenUnauthorizedJSONResponse }
+
+func (response GetUserInfo401JSONResponse) VisitGetUserInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUserInfo403JSONResponse struct{ TokenForbiddenJSONResponse }
+
+func (response GetUserInfo403JSONResponse) VisitGetUserInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetUserInfo500ApplicationProblemPlusJSONResponse struct {
 	ServerErrorApplicationProblemPlusJSONResponse
 }
@@ -3323,6 +5917,74 @@ type GetUserInfoByFormRequestObject struct {
 
 type GetUserInfoByFormResponseObject interface {
 	VisitGetUserInfoByFormResponse(w http.ResponseWriter) error
+}
+
+type GetUserInfoByForm200JSONResponse struct{ UserInfoJSONResponse }
+
+func (response GetUserInfoByForm200JSONResponse) VisitGetUserInfoByFormResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUserInfoByForm401JSONResponse struct{ TokenUnauthorizedJSONResponse }
+
+func (response GetUserInfoByForm401JSONResponse) VisitGetUserInfoByFormResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUserInfoByForm403JSONResponse struct{ TokenForbiddenJSONResponse }
+
+func (response GetUserInfoByForm403JSONResponse) VisitGetUserInfoByFormResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUserInfoByForm413ApplicationProblemPlusJSONResponse struct {
+	ContentTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response GetUserInfoByForm413ApplicationProblemPlusJSONResponse) VisitGetUserInfoByFormResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type GetUserInfoByForm500ApplicationProblemPlusJSONResponse struct {
@@ -3527,6 +6189,15 @@ type StrictServerInterface interface {
 	// GetOpenIDConfiguration OpenID provider metadata
 	// (GET /.well-known/openid-configuration)
 	GetOpenIDConfiguration(ctx context.Context, request GetOpenIDConfigurationRequestObject) (GetOpenIDConfigurationResponseObject, error)
+	// ShowAccount What the user has connected
+	// (GET /account)
+	ShowAccount(ctx context.Context, request ShowAccountRequestObject) (ShowAccountResponseObject, error)
+	// DisconnectClient Disconnect a client
+	// (POST /account/disconnect)
+	DisconnectClient(ctx context.Context, request DisconnectClientRequestObject) (DisconnectClientResponseObject, error)
+	// LogOut Log out
+	// (POST /account/logout)
+	LogOut(ctx context.Context, request LogOutRequestObject) (LogOutResponseObject, error)
 	// GetDocs Documentation for people
 	// (GET /docs)
 	GetDocs(ctx context.Context, request GetDocsRequestObject) (GetDocsResponseObject, error)
@@ -3536,12 +6207,27 @@ type StrictServerInterface interface {
 	// GetHealth Is the process alive
 	// (GET /healthz)
 	GetHealth(ctx context.Context, request GetHealthRequestObject) (GetHealthResponseObject, error)
-	// Authorize Authorize (not served yet)
+	// ShowLogin Log in
+	// (GET /login)
+	ShowLogin(ctx context.Context, request ShowLoginRequestObject) (ShowLoginResponseObject, error)
+	// LogIn Log in by the form of the page
+	// (POST /login)
+	LogIn(ctx context.Context, request LogInRequestObject) (LogInResponseObject, error)
+	// CompleteLogin Come back from the upstream provider
+	// (GET /login/callback)
+	CompleteLogin(ctx context.Context, request CompleteLoginRequestObject) (CompleteLoginResponseObject, error)
+	// Authorize Authorize a client
 	// (GET /oauth/authorize)
 	Authorize(ctx context.Context, request AuthorizeRequestObject) (AuthorizeResponseObject, error)
-	// AuthorizeByForm Authorize by form (not served yet)
+	// AuthorizeByForm Authorize a client, the request in a form
 	// (POST /oauth/authorize)
 	AuthorizeByForm(ctx context.Context, request AuthorizeByFormRequestObject) (AuthorizeByFormResponseObject, error)
+	// DecideConsent Approve or deny
+	// (POST /oauth/consent)
+	DecideConsent(ctx context.Context, request DecideConsentRequestObject) (DecideConsentResponseObject, error)
+	// IntrospectToken Is an access token valid
+	// (POST /oauth/introspect)
+	IntrospectToken(ctx context.Context, request IntrospectTokenRequestObject) (IntrospectTokenResponseObject, error)
 	// GetJSONWebKeySet Signing keys
 	// (GET /oauth/jwks)
 	GetJSONWebKeySet(ctx context.Context, request GetJSONWebKeySetRequestObject) (GetJSONWebKeySetResponseObject, error)
@@ -3557,13 +6243,16 @@ type StrictServerInterface interface {
 	// UpdateClient Replace a registration
 	// (PUT /oauth/register/{client_id})
 	UpdateClient(ctx context.Context, request UpdateClientRequestObject) (UpdateClientResponseObject, error)
-	// IssueToken Token (not served yet)
+	// RevokeToken Revoke a token
+	// (POST /oauth/revoke)
+	RevokeToken(ctx context.Context, request RevokeTokenRequestObject) (RevokeTokenResponseObject, error)
+	// IssueToken Get tokens
 	// (POST /oauth/token)
 	IssueToken(ctx context.Context, request IssueTokenRequestObject) (IssueTokenResponseObject, error)
-	// GetUserInfo User info (not served yet)
+	// GetUserInfo Claims about the user
 	// (GET /oauth/userinfo)
 	GetUserInfo(ctx context.Context, request GetUserInfoRequestObject) (GetUserInfoResponseObject, error)
-	// GetUserInfoByForm User info by form (not served yet)
+	// GetUserInfoByForm Claims about the user, asked for by POST
 	// (POST /oauth/userinfo)
 	GetUserInfoByForm(ctx context.Context, request GetUserInfoByFormRequestObject) (GetUserInfoByFormResponseObject, error)
 	// GetContractJSON This contract, as JSON
@@ -3629,6 +6318,85 @@ func (sh *strictHandler) GetOpenIDConfiguration(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetOpenIDConfigurationResponseObject); ok {
 		return validResponse.VisitGetOpenIDConfigurationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ShowAccount operation middleware
+func (sh *strictHandler) ShowAccount(ctx echo.Context) error {
+	var request ShowAccountRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ShowAccount(ctx.Request().Context(), request.(ShowAccountRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ShowAccount")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ShowAccountResponseObject); ok {
+		return validResponse.VisitShowAccountResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DisconnectClient operation middleware
+func (sh *strictHandler) DisconnectClient(ctx echo.Context) error {
+	var request DisconnectClientRequestObject
+
+	if form, err := ctx.FormParams(); err == nil {
+		var body DisconnectClientFormdataRequestBody
+		if err := runtime.BindForm(&body, form, nil, nil); err != nil {
+			return err
+		}
+		request.Body = &body
+	} else {
+		return err
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DisconnectClient(ctx.Request().Context(), request.(DisconnectClientRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DisconnectClient")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DisconnectClientResponseObject); ok {
+		return validResponse.VisitDisconnectClientResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// LogOut operation middleware
+func (sh *strictHandler) LogOut(ctx echo.Context) error {
+	var request LogOutRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.LogOut(ctx.Request().Context(), request.(LogOutRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "LogOut")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(LogOutResponseObject); ok {
+		return validResponse.VisitLogOutResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -3706,9 +6474,94 @@ func (sh *strictHandler) GetHealth(ctx echo.Context) error {
 	return nil
 }
 
+// ShowLogin operation middleware
+func (sh *strictHandler) ShowLogin(ctx echo.Context, params ShowLoginParams) error {
+	var request ShowLoginRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ShowLogin(ctx.Request().Context(), request.(ShowLoginRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ShowLogin")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ShowLoginResponseObject); ok {
+		return validResponse.VisitShowLoginResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// LogIn operation middleware
+func (sh *strictHandler) LogIn(ctx echo.Context) error {
+	var request LogInRequestObject
+
+	if form, err := ctx.FormParams(); err == nil {
+		var body LogInFormdataRequestBody
+		if err := runtime.BindForm(&body, form, nil, nil); err != nil {
+			return err
+		}
+		request.Body = &body
+	} else {
+		return err
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.LogIn(ctx.Request().Context(), request.(LogInRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "LogIn")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(LogInResponseObject); ok {
+		return validResponse.VisitLogInResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CompleteLogin operation middleware
+func (sh *strictHandler) CompleteLogin(ctx echo.Context, params CompleteLoginParams) error {
+	var request CompleteLoginRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CompleteLogin(ctx.Request().Context(), request.(CompleteLoginRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CompleteLogin")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CompleteLoginResponseObject); ok {
+		return validResponse.VisitCompleteLoginResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Authorize operation middleware
-func (sh *strictHandler) Authorize(ctx echo.Context) error {
+func (sh *strictHandler) Authorize(ctx echo.Context, params AuthorizeParams) error {
 	var request AuthorizeRequestObject
+
+	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.Authorize(ctx.Request().Context(), request.(AuthorizeRequestObject))
@@ -3733,6 +6586,16 @@ func (sh *strictHandler) Authorize(ctx echo.Context) error {
 func (sh *strictHandler) AuthorizeByForm(ctx echo.Context) error {
 	var request AuthorizeByFormRequestObject
 
+	if form, err := ctx.FormParams(); err == nil {
+		var body AuthorizeByFormFormdataRequestBody
+		if err := runtime.BindForm(&body, form, nil, nil); err != nil {
+			return err
+		}
+		request.Body = &body
+	} else {
+		return err
+	}
+
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.AuthorizeByForm(ctx.Request().Context(), request.(AuthorizeByFormRequestObject))
 	}
@@ -3746,6 +6609,72 @@ func (sh *strictHandler) AuthorizeByForm(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(AuthorizeByFormResponseObject); ok {
 		return validResponse.VisitAuthorizeByFormResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DecideConsent operation middleware
+func (sh *strictHandler) DecideConsent(ctx echo.Context) error {
+	var request DecideConsentRequestObject
+
+	if form, err := ctx.FormParams(); err == nil {
+		var body DecideConsentFormdataRequestBody
+		if err := runtime.BindForm(&body, form, nil, nil); err != nil {
+			return err
+		}
+		request.Body = &body
+	} else {
+		return err
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideConsent(ctx.Request().Context(), request.(DecideConsentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideConsent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DecideConsentResponseObject); ok {
+		return validResponse.VisitDecideConsentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// IntrospectToken operation middleware
+func (sh *strictHandler) IntrospectToken(ctx echo.Context) error {
+	var request IntrospectTokenRequestObject
+
+	if form, err := ctx.FormParams(); err == nil {
+		var body IntrospectTokenFormdataRequestBody
+		if err := runtime.BindForm(&body, form, nil, nil); err != nil {
+			return err
+		}
+		request.Body = &body
+	} else {
+		return err
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.IntrospectToken(ctx.Request().Context(), request.(IntrospectTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "IntrospectToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(IntrospectTokenResponseObject); ok {
+		return validResponse.VisitIntrospectTokenResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -3919,9 +6848,52 @@ func (sh *strictHandler) UpdateClient(ctx echo.Context, clientID string) error {
 	return nil
 }
 
+// RevokeToken operation middleware
+func (sh *strictHandler) RevokeToken(ctx echo.Context) error {
+	var request RevokeTokenRequestObject
+
+	if form, err := ctx.FormParams(); err == nil {
+		var body RevokeTokenFormdataRequestBody
+		if err := runtime.BindForm(&body, form, nil, nil); err != nil {
+			return err
+		}
+		request.Body = &body
+	} else {
+		return err
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeToken(ctx.Request().Context(), request.(RevokeTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RevokeTokenResponseObject); ok {
+		return validResponse.VisitRevokeTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // IssueToken operation middleware
 func (sh *strictHandler) IssueToken(ctx echo.Context) error {
 	var request IssueTokenRequestObject
+
+	if form, err := ctx.FormParams(); err == nil {
+		var body IssueTokenFormdataRequestBody
+		if err := runtime.BindForm(&body, form, nil, nil); err != nil {
+			return err
+		}
+		request.Body = &body
+	} else {
+		return err
+	}
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.IssueToken(ctx.Request().Context(), request.(IssueTokenRequestObject))

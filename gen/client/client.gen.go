@@ -37,33 +37,93 @@ func (e ApplicationType) Valid() bool {
 	}
 }
 
+// Defines values for ConsentDecisionDecision.
+const (
+	Approve ConsentDecisionDecision = "approve"
+	Deny    ConsentDecisionDecision = "deny"
+)
+
+// Valid indicates whether the value is a known member of the ConsentDecisionDecision enum.
+func (e ConsentDecisionDecision) Valid() bool {
+	switch e {
+	case Approve:
+		return true
+	case Deny:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ErrorCode.
 const (
-	ErrorCodeInvalidClientMetadata  ErrorCode = "invalid_client_metadata"
-	ErrorCodeInvalidRedirectURI     ErrorCode = "invalid_redirect_uri"
-	ErrorCodeInvalidRequest         ErrorCode = "invalid_request"
-	ErrorCodeInvalidToken           ErrorCode = "invalid_token"
-	ErrorCodeRateLimitExceeded      ErrorCode = "rate_limit_exceeded"
-	ErrorCodeServerError            ErrorCode = "server_error"
-	ErrorCodeTemporarilyUnavailable ErrorCode = "temporarily_unavailable"
+	ErrorCodeAccessDenied             ErrorCode = "access_denied"
+	ErrorCodeConsentRequired          ErrorCode = "consent_required"
+	ErrorCodeInsufficientScope        ErrorCode = "insufficient_scope"
+	ErrorCodeInvalidClient            ErrorCode = "invalid_client"
+	ErrorCodeInvalidClientMetadata    ErrorCode = "invalid_client_metadata"
+	ErrorCodeInvalidGrant             ErrorCode = "invalid_grant"
+	ErrorCodeInvalidRedirectURI       ErrorCode = "invalid_redirect_uri"
+	ErrorCodeInvalidRequest           ErrorCode = "invalid_request"
+	ErrorCodeInvalidScope             ErrorCode = "invalid_scope"
+	ErrorCodeInvalidTarget            ErrorCode = "invalid_target"
+	ErrorCodeInvalidToken             ErrorCode = "invalid_token"
+	ErrorCodeLoginRequired            ErrorCode = "login_required"
+	ErrorCodeRateLimitExceeded        ErrorCode = "rate_limit_exceeded"
+	ErrorCodeRegistrationNotSupported ErrorCode = "registration_not_supported"
+	ErrorCodeRequestNotSupported      ErrorCode = "request_not_supported"
+	ErrorCodeRequestURINotSupported   ErrorCode = "request_uri_not_supported"
+	ErrorCodeServerError              ErrorCode = "server_error"
+	ErrorCodeTemporarilyUnavailable   ErrorCode = "temporarily_unavailable"
+	ErrorCodeUnauthorizedClient       ErrorCode = "unauthorized_client"
+	ErrorCodeUnsupportedGrantType     ErrorCode = "unsupported_grant_type"
+	ErrorCodeUnsupportedResponseType  ErrorCode = "unsupported_response_type"
 )
 
 // Valid indicates whether the value is a known member of the ErrorCode enum.
 func (e ErrorCode) Valid() bool {
 	switch e {
+	case ErrorCodeAccessDenied:
+		return true
+	case ErrorCodeConsentRequired:
+		return true
+	case ErrorCodeInsufficientScope:
+		return true
+	case ErrorCodeInvalidClient:
+		return true
 	case ErrorCodeInvalidClientMetadata:
+		return true
+	case ErrorCodeInvalidGrant:
 		return true
 	case ErrorCodeInvalidRedirectURI:
 		return true
 	case ErrorCodeInvalidRequest:
 		return true
+	case ErrorCodeInvalidScope:
+		return true
+	case ErrorCodeInvalidTarget:
+		return true
 	case ErrorCodeInvalidToken:
 		return true
+	case ErrorCodeLoginRequired:
+		return true
 	case ErrorCodeRateLimitExceeded:
+		return true
+	case ErrorCodeRegistrationNotSupported:
+		return true
+	case ErrorCodeRequestNotSupported:
+		return true
+	case ErrorCodeRequestURINotSupported:
 		return true
 	case ErrorCodeServerError:
 		return true
 	case ErrorCodeTemporarilyUnavailable:
+		return true
+	case ErrorCodeUnauthorizedClient:
+		return true
+	case ErrorCodeUnsupportedGrantType:
+		return true
+	case ErrorCodeUnsupportedResponseType:
 		return true
 	default:
 		return false
@@ -94,11 +154,37 @@ func (e TokenEndpointAuthMethod) Valid() bool {
 	}
 }
 
+// Defines values for TokenRequestGrantType.
+const (
+	AuthorizationCode TokenRequestGrantType = "authorization_code"
+	RefreshToken      TokenRequestGrantType = "refresh_token"
+)
+
+// Valid indicates whether the value is a known member of the TokenRequestGrantType enum.
+func (e TokenRequestGrantType) Valid() bool {
+	switch e {
+	case AuthorizationCode:
+		return true
+	case RefreshToken:
+		return true
+	default:
+		return false
+	}
+}
+
 // ApplicationType The kind of application (OpenID Connect Registration 1.0 §2). When omitted: `native` if
 // every redirect URI is loopback or of a private-use scheme, else `web`.
 //
 // Example: native
 type ApplicationType string
+
+// AuthorizationRequest An authorization request as a form; the parameters are those of the query.
+type AuthorizationRequest struct {
+	// ClientID The client's identifier (RFC 6749 §2.2).
+	//
+	// Example: c_01k9qv5w3m8zr4t6y2b0n7xdce
+	ClientID string `json:"client_id"`
+}
 
 // AuthorizationServerMetadata Authorization server metadata (RFC 8414 §2).
 type AuthorizationServerMetadata struct {
@@ -106,6 +192,11 @@ type AuthorizationServerMetadata struct {
 	//
 	// Example: http://localhost:8080/oauth/authorize
 	AuthorizationEndpoint string `json:"authorization_endpoint"`
+
+	// AuthorizationResponseIssParameterSupported Always true, every authorization response holds `iss` (RFC 9207 §3).
+	//
+	// Example: true
+	AuthorizationResponseIssParameterSupported bool `json:"authorization_response_iss_parameter_supported"`
 
 	// CodeChallengeMethodsSupported Always `S256`, which every client must use (RFC 7636 §4.3).
 	//
@@ -116,6 +207,16 @@ type AuthorizationServerMetadata struct {
 	//
 	// Example: ["authorization_code","refresh_token"]
 	GrantTypesSupported []string `json:"grant_types_supported"`
+
+	// IntrospectionEndpoint Where resource servers ask about tokens (RFC 7662).
+	//
+	// Example: http://localhost:8080/oauth/introspect
+	IntrospectionEndpoint string `json:"introspection_endpoint"`
+
+	// IntrospectionEndpointAuthMethodsSupported How resource servers authenticate there.
+	//
+	// Example: ["client_secret_basic","client_secret_post"]
+	IntrospectionEndpointAuthMethodsSupported []string `json:"introspection_endpoint_auth_methods_supported"`
 
 	// Issuer The issuer identifier; compare it byte for byte with the one that the document was asked for.
 	//
@@ -142,6 +243,21 @@ type AuthorizationServerMetadata struct {
 	// Example: ["code"]
 	ResponseTypesSupported []string `json:"response_types_supported"`
 
+	// RevocationEndpoint Where tokens are revoked (RFC 7009).
+	//
+	// Example: http://localhost:8080/oauth/revoke
+	RevocationEndpoint string `json:"revocation_endpoint"`
+
+	// RevocationEndpointAuthMethodsSupported As at the token endpoint.
+	//
+	// Example: ["none","client_secret_basic","client_secret_post","private_key_jwt"]
+	RevocationEndpointAuthMethodsSupported []string `json:"revocation_endpoint_auth_methods_supported"`
+
+	// RevocationEndpointAuthSigningAlgValuesSupported As at the token endpoint.
+	//
+	// Example: ["RS256","PS256","ES256","EdDSA"]
+	RevocationEndpointAuthSigningAlgValuesSupported []string `json:"revocation_endpoint_auth_signing_alg_values_supported,omitempty"`
+
 	// ScopesSupported The scopes that a client may register.
 	//
 	// Example: ["openid","profile","email","offline_access"]
@@ -167,6 +283,16 @@ type AuthorizationServerMetadata struct {
 	// Example: ["RS256","PS256","ES256","EdDSA"]
 	TokenEndpointAuthSigningAlgValuesSupported []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
 }
+
+// ClientAssertion A JWT that the client signed, for `private_key_jwt` (RFC 7523 §3): `iss` and `sub` are the
+// `client_id`, `aud` is the issuer or the token endpoint, `exp` at most 10 minutes ahead, and
+// `jti` used once.
+type ClientAssertion = string
+
+// ClientAssertionType Always `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, for `private_key_jwt` (RFC 7523 §2.2).
+//
+// Example: urn:ietf:params:oauth:client-assertion-type:jwt-bearer
+type ClientAssertionType = string
 
 // ClientInformation A registration (RFC 7591 §3.2.1, RFC 7592 §3), with the defaults that were applied.
 type ClientInformation struct {
@@ -564,6 +690,21 @@ type ClientUpdate struct {
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
+// ConsentDecision What the user decided.
+type ConsentDecision struct {
+	// Decision What the user chose.
+	Decision ConsentDecisionDecision `json:"decision"`
+
+	// Request The query of the authorization request.
+	Request string `json:"request"`
+
+	// Seen Stands for what the page showed.
+	Seen string `json:"seen"`
+}
+
+// ConsentDecisionDecision What the user chose.
+type ConsentDecisionDecision string
+
 // Contract An OpenAPI 3.0 document.
 type Contract struct {
 	// Info Title, version and description of the contract.
@@ -579,7 +720,15 @@ type Contract struct {
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
-// ErrorCode An error code of RFC 6749, RFC 6750 or RFC 7591, or `rate_limit_exceeded`.
+// DisconnectForm Which client to disconnect.
+type DisconnectForm struct {
+	// ClientID The client's identifier.
+	//
+	// Example: c_01k9qv5w3m8zr4t6y2b0n7xdce
+	ClientID string `json:"client_id"`
+}
+
+// ErrorCode An error code of RFC 6749, RFC 6750, RFC 7591, RFC 8707 or OpenID Connect Core 1.0, or `rate_limit_exceeded`.
 type ErrorCode string
 
 // Health The state of the process.
@@ -590,15 +739,101 @@ type Health struct {
 	Status string `json:"status"`
 }
 
+// Introspection What a token is worth (RFC 7662 §2.2).
+type Introspection struct {
+	// Active Whether the token is valid now, for this resource server.
+	//
+	// Example: true
+	Active bool `json:"active"`
+
+	// Aud What the token is for.
+	//
+	// Example: https://mcp.example/mcp
+	Aud *string `json:"aud,omitempty"`
+
+	// ClientID The client that the token was issued to.
+	//
+	// Example: c_01k9qv5w3m8zr4t6y2b0n7xdce
+	ClientID *string `json:"client_id,omitempty"`
+
+	// Exp When the token expires, in seconds since 1970-01-01T00:00:00Z.
+	//
+	// Example: 1798762200
+	Exp *int64 `json:"exp,omitempty"`
+
+	// Iat When the token was issued, in seconds since 1970-01-01T00:00:00Z.
+	//
+	// Example: 1798761600
+	Iat *int64 `json:"iat,omitempty"`
+
+	// Iss The issuer.
+	//
+	// Example: http://localhost:8080
+	Iss *string `json:"iss,omitempty"`
+
+	// Jti The token's identifier (RFC 7519 §4.1.7).
+	Jti *string `json:"jti,omitempty"`
+
+	// Scope What was granted.
+	//
+	// Example: mcp:tools
+	Scope *string `json:"scope,omitempty"`
+
+	// Sub The user.
+	//
+	// Example: u_0a1b2c3d4e5f6g7h8j9k0m1n2p3q4r5s6t7v8w9x0y1z2a3b4c5d
+	Sub *string `json:"sub,omitempty"`
+
+	// TokenType Always `Bearer`.
+	//
+	// Example: Bearer
+	TokenType *string `json:"token_type,omitempty"`
+}
+
+// IntrospectionRequest An introspection request (RFC 7662 §2.1).
+type IntrospectionRequest struct {
+	// ClientID The resource server's identifier, unless it uses HTTP Basic.
+	//
+	// Example: files
+	ClientID *string `json:"client_id,omitempty"`
+
+	// ClientSecret The resource server's secret, unless it uses HTTP Basic.
+	ClientSecret *string `json:"client_secret,omitempty"`
+
+	// Token An access token.
+	Token string `json:"token"`
+
+	// TokenTypeHint Not needed, the token says what it is.
+	//
+	// Example: access_token
+	TokenTypeHint *string `json:"token_type_hint,omitempty"`
+}
+
 // JSONWebKeySet A set of public keys (RFC 7517 §5).
 type JSONWebKeySet struct {
 	// Keys The keys (RFC 7517 §4).
 	Keys []map[string]interface{} `json:"keys"`
 }
 
+// LoginForm Who logs in.
+type LoginForm struct {
+	// Continue Where the browser goes afterwards.
+	//
+	// Example: /account
+	Continue *string `json:"continue,omitempty"`
+
+	// Password The password, where users are kept in a file.
+	Password *string `json:"password,omitempty"`
+
+	// Username The user's name.
+	//
+	// Example: ada
+	Username string `json:"username"`
+}
+
 // OAuthError An OAuth error (RFC 7591 §3.2.2, RFC 6750 §3).
 type OAuthError struct {
-	// Error An error code of RFC 6749, RFC 6750 or RFC 7591, or `rate_limit_exceeded`.
+	// Error An error code of RFC 6749, RFC 6750, RFC 7591, RFC 8707 or OpenID Connect Core 1.0, or `rate_limit_exceeded`.
 	Error ErrorCode `json:"error"`
 
 	// ErrorDescription For the client's developer; names the member and the rule that it breaks.
@@ -622,6 +857,16 @@ type OpenIDProviderMetadata struct {
 	// Example: http://localhost:8080/oauth/authorize
 	AuthorizationEndpoint string `json:"authorization_endpoint"`
 
+	// AuthorizationResponseIssParameterSupported Always true, every authorization response holds `iss` (RFC 9207 §3).
+	//
+	// Example: true
+	AuthorizationResponseIssParameterSupported bool `json:"authorization_response_iss_parameter_supported"`
+
+	// ClaimsSupported The claims that ID tokens and the userinfo endpoint tell.
+	//
+	// Example: ["sub","iss","aud","exp","iat","auth_time","nonce","at_hash","name","email","email_verified"]
+	ClaimsSupported []string `json:"claims_supported,omitempty"`
+
 	// CodeChallengeMethodsSupported Always `S256`, which every client must use (RFC 7636 §4.3).
 	//
 	// Example: ["S256"]
@@ -637,6 +882,16 @@ type OpenIDProviderMetadata struct {
 	// Example: ["RS256"]
 	IDTokenSigningAlgValuesSupported []string `json:"id_token_signing_alg_values_supported"`
 
+	// IntrospectionEndpoint Where resource servers ask about tokens (RFC 7662).
+	//
+	// Example: http://localhost:8080/oauth/introspect
+	IntrospectionEndpoint string `json:"introspection_endpoint"`
+
+	// IntrospectionEndpointAuthMethodsSupported How resource servers authenticate there.
+	//
+	// Example: ["client_secret_basic","client_secret_post"]
+	IntrospectionEndpointAuthMethodsSupported []string `json:"introspection_endpoint_auth_methods_supported"`
+
 	// Issuer The issuer identifier; compare it byte for byte with the one that the document was asked for.
 	//
 	// Example: http://localhost:8080
@@ -647,10 +902,20 @@ type OpenIDProviderMetadata struct {
 	// Example: http://localhost:8080/oauth/jwks
 	JwksURI string `json:"jwks_uri"`
 
+	// PromptValuesSupported The values of `prompt` (Initiating User Registration via OpenID Connect 1.0 §3).
+	//
+	// Example: ["none","login","consent","select_account"]
+	PromptValuesSupported []string `json:"prompt_values_supported,omitempty"`
+
 	// RegistrationEndpoint Where clients register (RFC 7591 §3).
 	//
 	// Example: http://localhost:8080/oauth/register
 	RegistrationEndpoint string `json:"registration_endpoint"`
+
+	// RequestURIParameterSupported Always false; it counts as true when omitted.
+	//
+	// Example: false
+	RequestURIParameterSupported *bool `json:"request_uri_parameter_supported,omitempty"`
 
 	// ResponseModesSupported Always `query`.
 	//
@@ -661,6 +926,21 @@ type OpenIDProviderMetadata struct {
 	//
 	// Example: ["code"]
 	ResponseTypesSupported []string `json:"response_types_supported"`
+
+	// RevocationEndpoint Where tokens are revoked (RFC 7009).
+	//
+	// Example: http://localhost:8080/oauth/revoke
+	RevocationEndpoint string `json:"revocation_endpoint"`
+
+	// RevocationEndpointAuthMethodsSupported As at the token endpoint.
+	//
+	// Example: ["none","client_secret_basic","client_secret_post","private_key_jwt"]
+	RevocationEndpointAuthMethodsSupported []string `json:"revocation_endpoint_auth_methods_supported"`
+
+	// RevocationEndpointAuthSigningAlgValuesSupported As at the token endpoint.
+	//
+	// Example: ["RS256","PS256","ES256","EdDSA"]
+	RevocationEndpointAuthSigningAlgValuesSupported []string `json:"revocation_endpoint_auth_signing_alg_values_supported,omitempty"`
 
 	// ScopesSupported The scopes that a client may register.
 	//
@@ -698,6 +978,14 @@ type OpenIDProviderMetadata struct {
 	UserinfoEndpoint string `json:"userinfo_endpoint"`
 }
 
+// PresentedClientID The client's identifier, unless it authenticates by HTTP Basic or by an assertion.
+//
+// Example: c_01k9qv5w3m8zr4t6y2b0n7xdce
+type PresentedClientID = string
+
+// PresentedClientSecret The client's secret, for `client_secret_post` (RFC 6749 §2.3.1).
+type PresentedClientSecret = string
+
 // Problem A problem document (RFC 9457 §3) that an OAuth client can read as well.
 type Problem struct {
 	// Detail What happened, for people.
@@ -705,7 +993,7 @@ type Problem struct {
 	// Example: the server could not complete the request
 	Detail string `json:"detail"`
 
-	// Error An error code of RFC 6749, RFC 6750 or RFC 7591, or `rate_limit_exceeded`.
+	// Error An error code of RFC 6749, RFC 6750, RFC 7591, RFC 8707 or OpenID Connect Core 1.0, or `rate_limit_exceeded`.
 	Error *ErrorCode `json:"error,omitempty"`
 
 	// ErrorDescription The same as `detail`, on OAuth endpoints.
@@ -739,6 +1027,35 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
+// RevocationRequest A revocation request (RFC 7009 §2.1).
+type RevocationRequest struct {
+	// ClientAssertion A JWT that the client signed, for `private_key_jwt` (RFC 7523 §3): `iss` and `sub` are the
+	// `client_id`, `aud` is the issuer or the token endpoint, `exp` at most 10 minutes ahead, and
+	// `jti` used once.
+	ClientAssertion *ClientAssertion `json:"client_assertion,omitempty"`
+
+	// ClientAssertionType Always `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, for `private_key_jwt` (RFC 7523 §2.2).
+	//
+	// Example: urn:ietf:params:oauth:client-assertion-type:jwt-bearer
+	ClientAssertionType *ClientAssertionType `json:"client_assertion_type,omitempty"`
+
+	// ClientID The client's identifier, unless it authenticates by HTTP Basic or by an assertion.
+	//
+	// Example: c_01k9qv5w3m8zr4t6y2b0n7xdce
+	ClientID *PresentedClientID `json:"client_id,omitempty"`
+
+	// ClientSecret The client's secret, for `client_secret_post` (RFC 6749 §2.3.1).
+	ClientSecret *PresentedClientSecret `json:"client_secret,omitempty"`
+
+	// Token An access token or a refresh token.
+	Token string `json:"token"`
+
+	// TokenTypeHint Not needed, the token says what it is.
+	//
+	// Example: refresh_token
+	TokenTypeHint *string `json:"token_type_hint,omitempty"`
+}
+
 // TokenEndpointAuthMethod How the client authenticates at the token endpoint (RFC 7591 §2). When omitted: `none` if
 // any redirect URI is loopback or of a private-use scheme (RFC 8252 §8.5), else the server's
 // default, `client_secret_basic` unless configured.
@@ -746,14 +1063,169 @@ type Problem struct {
 // Example: client_secret_post
 type TokenEndpointAuthMethod string
 
+// TokenRequest A token request (RFC 6749 §4.1.3, §6).
+type TokenRequest struct {
+	// ClientAssertion A JWT that the client signed, for `private_key_jwt` (RFC 7523 §3): `iss` and `sub` are the
+	// `client_id`, `aud` is the issuer or the token endpoint, `exp` at most 10 minutes ahead, and
+	// `jti` used once.
+	ClientAssertion *ClientAssertion `json:"client_assertion,omitempty"`
+
+	// ClientAssertionType Always `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, for `private_key_jwt` (RFC 7523 §2.2).
+	//
+	// Example: urn:ietf:params:oauth:client-assertion-type:jwt-bearer
+	ClientAssertionType *ClientAssertionType `json:"client_assertion_type,omitempty"`
+
+	// ClientID The client's identifier, unless it authenticates by HTTP Basic or by an assertion.
+	//
+	// Example: c_01k9qv5w3m8zr4t6y2b0n7xdce
+	ClientID *PresentedClientID `json:"client_id,omitempty"`
+
+	// ClientSecret The client's secret, for `client_secret_post` (RFC 6749 §2.3.1).
+	ClientSecret *PresentedClientSecret `json:"client_secret,omitempty"`
+
+	// Code The authorization code, for `authorization_code`.
+	Code *string `json:"code,omitempty"`
+
+	// CodeVerifier What the challenge was made of, 43 to 128 characters, for `authorization_code` (RFC 7636 §4.1).
+	//
+	// Example: dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk
+	CodeVerifier *string `json:"code_verifier,omitempty"`
+
+	// GrantType `authorization_code` or `refresh_token`.
+	//
+	// Example: authorization_code
+	GrantType TokenRequestGrantType `json:"grant_type"`
+
+	// RedirectURI The one of the authorization request; may be omitted.
+	//
+	// Example: http://localhost:8976/callback
+	RedirectURI *string `json:"redirect_uri,omitempty"`
+
+	// RefreshToken The refresh token, for `refresh_token`.
+	RefreshToken *string `json:"refresh_token,omitempty"`
+
+	// Resource The one of the authorization request; may be omitted (RFC 8707 §2.2).
+	//
+	// Example: https://mcp.example/mcp
+	Resource *string `json:"resource,omitempty"`
+
+	// Scope Fewer scopes than were granted, for `refresh_token` (RFC 6749 §6).
+	//
+	// Example: openid
+	Scope *string `json:"scope,omitempty"`
+}
+
+// TokenRequestGrantType `authorization_code` or `refresh_token`.
+//
+// Example: authorization_code
+type TokenRequestGrantType string
+
+// TokenResponse Tokens (RFC 6749 §5.1).
+type TokenResponse struct {
+	// AccessToken A JWT (RFC 9068) for the resource that was asked for.
+	AccessToken string `json:"access_token"`
+
+	// ExpiresIn How many seconds the access token is valid.
+	//
+	// Example: 600
+	ExpiresIn int `json:"expires_in"`
+
+	// IDToken A JWT about the login, with the scope `openid` (OpenID Connect Core 1.0 §2).
+	IDToken *string `json:"id_token,omitempty"`
+
+	// RefreshToken The next refresh token, where the client registered the grant.
+	RefreshToken *string `json:"refresh_token,omitempty"`
+
+	// Scope What was granted.
+	//
+	// Example: openid offline_access
+	Scope string `json:"scope"`
+
+	// TokenType Always `Bearer` (RFC 6750).
+	//
+	// Example: Bearer
+	TokenType string `json:"token_type"`
+}
+
+// UserInfo Claims about the user (OpenID Connect Core 1.0 §5.1).
+type UserInfo struct {
+	// Email The user's e-mail address, with the scope `email`.
+	//
+	// Example: ada@app.example
+	Email *string `json:"email,omitempty"`
+
+	// EmailVerified Whether the login source vouches for the address.
+	//
+	// Example: true
+	EmailVerified *bool `json:"email_verified,omitempty"`
+
+	// Name The user's name, with the scope `profile`.
+	//
+	// Example: Ada Lovelace
+	Name *string `json:"name,omitempty"`
+
+	// Sub The user at this issuer.
+	//
+	// Example: u_0a1b2c3d4e5f6g7h8j9k0m1n2p3q4r5s6t7v8w9x0y1z2a3b4c5d
+	Sub string `json:"sub"`
+}
+
+// AuthorizeClientID defines model for AuthorizeClientID.
+type AuthorizeClientID = string
+
+// CodeChallenge defines model for CodeChallenge.
+type CodeChallenge = string
+
+// CodeChallengeMethod defines model for CodeChallengeMethod.
+type CodeChallengeMethod = string
+
+// Continue defines model for Continue.
+type Continue = string
+
+// LoginHint defines model for LoginHint.
+type LoginHint = string
+
+// MaxAge defines model for MaxAge.
+type MaxAge = string
+
+// Nonce defines model for Nonce.
+type Nonce = string
+
+// Prompt defines model for Prompt.
+type Prompt = string
+
+// RedirectURI defines model for RedirectURI.
+type RedirectURI = string
+
+// Resource defines model for Resource.
+type Resource = string
+
+// ResponseMode defines model for ResponseMode.
+type ResponseMode = string
+
+// ResponseType defines model for ResponseType.
+type ResponseType = string
+
+// Scope defines model for Scope.
+type Scope = string
+
+// State defines model for State.
+type State = string
+
 // BadRequest An OAuth error (RFC 7591 §3.2.2, RFC 6750 §3).
 type BadRequest = OAuthError
+
+// ClientUnauthorized An OAuth error (RFC 7591 §3.2.2, RFC 6750 §3).
+type ClientUnauthorized = OAuthError
 
 // ContentTooLarge A problem document (RFC 9457 §3) that an OAuth client can read as well.
 type ContentTooLarge = Problem
 
 // Healthy The state of the process.
 type Healthy = Health
+
+// Introspected What a token is worth (RFC 7662 §2.2).
+type Introspected = Introspection
 
 // NotFound A problem document (RFC 9457 §3) that an OAuth client can read as well.
 type NotFound = Problem
@@ -773,6 +1245,18 @@ type RegistrationApplicationVndRegistrarEnvelopePlusJSON = ClientInformationEnve
 // ServerError A problem document (RFC 9457 §3) that an OAuth client can read as well.
 type ServerError = Problem
 
+// TokenForbidden An OAuth error (RFC 7591 §3.2.2, RFC 6750 §3).
+type TokenForbidden = OAuthError
+
+// TokenRefused An OAuth error (RFC 7591 §3.2.2, RFC 6750 §3).
+type TokenRefused = OAuthError
+
+// TokenUnauthorized An OAuth error (RFC 7591 §3.2.2, RFC 6750 §3).
+type TokenUnauthorized = OAuthError
+
+// Tokens Tokens (RFC 6749 §5.1).
+type Tokens = TokenResponse
+
 // TooManyRequests A problem document (RFC 9457 §3) that an OAuth client can read as well.
 type TooManyRequests = Problem
 
@@ -782,14 +1266,104 @@ type Unauthorized = OAuthError
 // Unavailable A problem document (RFC 9457 §3) that an OAuth client can read as well.
 type Unavailable = Problem
 
+// UnsupportedFormType A problem document (RFC 9457 §3) that an OAuth client can read as well.
+type UnsupportedFormType = Problem
+
 // UnsupportedMediaType A problem document (RFC 9457 §3) that an OAuth client can read as well.
 type UnsupportedMediaType = Problem
+
+// ShowLoginParams defines parameters for ShowLogin.
+type ShowLoginParams struct {
+	// Continue Where the browser goes afterwards, an authorization request or the account page of this server.
+	Continue *Continue `form:"continue,omitempty" json:"continue,omitempty"`
+
+	// Prompt With `login` the user is to log in again, at the upstream provider too.
+	Prompt *string `form:"prompt,omitempty" json:"prompt,omitempty"`
+}
+
+// CompleteLoginParams defines parameters for CompleteLogin.
+type CompleteLoginParams struct {
+	// State The `state` that the login began with (RFC 6749 §4.1.2).
+	State *string `form:"state,omitempty" json:"state,omitempty"`
+
+	// Code The upstream authorization code (RFC 6749 §4.1.2).
+	Code *string `form:"code,omitempty" json:"code,omitempty"`
+
+	// Error Why there is none (RFC 6749 §4.1.2.1).
+	Error *string `form:"error,omitempty" json:"error,omitempty"`
+
+	// Iss The upstream issuer (RFC 9207 §2).
+	Iss *string `form:"iss,omitempty" json:"iss,omitempty"`
+}
+
+// AuthorizeParams defines parameters for Authorize.
+type AuthorizeParams struct {
+	// ClientID The client's identifier (RFC 6749 §2.2).
+	ClientID AuthorizeClientID `form:"client_id" json:"client_id"`
+
+	// ResponseType Always `code` (RFC 6749 §3.1.1).
+	ResponseType *ResponseType `form:"response_type,omitempty" json:"response_type,omitempty"`
+
+	// RedirectURI One of the registered ones, byte for byte, save the port of a loopback URI (RFC 8252 §7.3); may be omitted where exactly one is registered.
+	RedirectURI *RedirectURI `form:"redirect_uri,omitempty" json:"redirect_uri,omitempty"`
+
+	// Scope Scope tokens separated by spaces (RFC 6749 §3.3); omitted, all that the client registered. What the client did not register, or the server no longer allows, is dropped, or refused where the server is configured so.
+	Scope *Scope `form:"scope,omitempty" json:"scope,omitempty"`
+
+	// State Returned as it is (RFC 6749 §4.1.1).
+	State *State `form:"state,omitempty" json:"state,omitempty"`
+
+	// CodeChallenge The S256 challenge, 43 characters; required (RFC 7636 §4.2).
+	CodeChallenge *CodeChallenge `form:"code_challenge,omitempty" json:"code_challenge,omitempty"`
+
+	// CodeChallengeMethod Always `S256`; required (RFC 7636 §4.3).
+	CodeChallengeMethod *CodeChallengeMethod `form:"code_challenge_method,omitempty" json:"code_challenge_method,omitempty"`
+
+	// Resource What the access token is for, an absolute URI without fragment (RFC 8707 §2); omitted, the issuer itself.
+	Resource *Resource `form:"resource,omitempty" json:"resource,omitempty"`
+
+	// Nonce Returned in the ID token (OpenID Connect Core 1.0 §3.1.2.1).
+	Nonce *Nonce `form:"nonce,omitempty" json:"nonce,omitempty"`
+
+	// Prompt `none`, or one or more of `login`, `consent` and `select_account` (OpenID Connect Core 1.0 §3.1.2.1).
+	Prompt *Prompt `form:"prompt,omitempty" json:"prompt,omitempty"`
+
+	// MaxAge How many seconds ago the user may have logged in at most (OpenID Connect Core 1.0 §3.1.2.1).
+	MaxAge *MaxAge `form:"max_age,omitempty" json:"max_age,omitempty"`
+
+	// LoginHint Who is to log in, for the page or the upstream provider (OpenID Connect Core 1.0 §3.1.2.1).
+	LoginHint *LoginHint `form:"login_hint,omitempty" json:"login_hint,omitempty"`
+
+	// ResponseMode Always `query`, also when omitted (OAuth 2.0 Multiple Response Type Encoding Practices §2.1).
+	ResponseMode *ResponseMode `form:"response_mode,omitempty" json:"response_mode,omitempty"`
+}
+
+// DisconnectClientFormdataRequestBody defines body for DisconnectClient for application/x-www-form-urlencoded ContentType.
+type DisconnectClientFormdataRequestBody = DisconnectForm
+
+// LogInFormdataRequestBody defines body for LogIn for application/x-www-form-urlencoded ContentType.
+type LogInFormdataRequestBody = LoginForm
+
+// AuthorizeByFormFormdataRequestBody defines body for AuthorizeByForm for application/x-www-form-urlencoded ContentType.
+type AuthorizeByFormFormdataRequestBody = AuthorizationRequest
+
+// DecideConsentFormdataRequestBody defines body for DecideConsent for application/x-www-form-urlencoded ContentType.
+type DecideConsentFormdataRequestBody = ConsentDecision
+
+// IntrospectTokenFormdataRequestBody defines body for IntrospectToken for application/x-www-form-urlencoded ContentType.
+type IntrospectTokenFormdataRequestBody = IntrospectionRequest
 
 // RegisterClientJSONRequestBody defines body for RegisterClient for application/json ContentType.
 type RegisterClientJSONRequestBody = ClientMetadata
 
 // UpdateClientJSONRequestBody defines body for UpdateClient for application/json ContentType.
 type UpdateClientJSONRequestBody = ClientUpdate
+
+// RevokeTokenFormdataRequestBody defines body for RevokeToken for application/x-www-form-urlencoded ContentType.
+type RevokeTokenFormdataRequestBody = RevocationRequest
+
+// IssueTokenFormdataRequestBody defines body for IssueToken for application/x-www-form-urlencoded ContentType.
+type IssueTokenFormdataRequestBody = TokenRequest
 
 // Getter for additional properties for ClientInformation. Returns the specified
 // element and whether it was found
@@ -2020,6 +2594,38 @@ type ClientInterface interface {
 	// Corresponds with GET /.well-known/openid-configuration (the `GetOpenIDConfiguration` operationId).
 	GetOpenIDConfiguration(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ShowAccount What the user has connected
+	//
+	// The clients that can act for the user who is logged in, and since when. Without a session the user is sent to `/login` first.
+	//
+	// Corresponds with GET /account (the `ShowAccount` operationId).
+	ShowAccount(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DisconnectClientWithBody Disconnect a client
+	//
+	// Ends all tokens of the client for this user, and forgets what the user approved. Refused when it comes from another site.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /account/disconnect (the `DisconnectClient` operationId).
+	DisconnectClientWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DisconnectClientWithFormdataBody Disconnect a client
+	//
+	// Ends all tokens of the client for this user, and forgets what the user approved. Refused when it comes from another site.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type.
+	//
+	// Corresponds with POST /account/disconnect (the `DisconnectClient` operationId).
+	DisconnectClientWithFormdataBody(ctx context.Context, body DisconnectClientFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LogOut Log out
+	//
+	// Ends the session of this browser. Refused when it comes from another site.
+	//
+	// Corresponds with POST /account/logout (the `LogOut` operationId).
+	LogOut(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetDocs Documentation for people
 	//
 	// A page that says where things are and what each error means.
@@ -2041,23 +2647,113 @@ type ClientInterface interface {
 	// Corresponds with GET /healthz (the `GetHealth` operationId).
 	GetHealth(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// Authorize Authorize (not served yet)
+	// ShowLogin Log in
 	//
-	// Advertised under its final address (RFC 6749 §3.1); answers 503.
+	// A page on which the user logs in or, where the server has an upstream OpenID Provider, the way there.
+	//
+	// Corresponds with GET /login (the `ShowLogin` operationId).
+	ShowLogin(ctx context.Context, params *ShowLoginParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LogInWithBody Log in by the form of the page
+	//
+	// The name and, where users are kept in a file, the password. Refused when it comes from another site.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /login (the `LogIn` operationId).
+	LogInWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LogInWithFormdataBody Log in by the form of the page
+	//
+	// The name and, where users are kept in a file, the password. Refused when it comes from another site.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type.
+	//
+	// Corresponds with POST /login (the `LogIn` operationId).
+	LogInWithFormdataBody(ctx context.Context, body LogInFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CompleteLogin Come back from the upstream provider
+	//
+	// Where the upstream OpenID Provider sends the user back to (OpenID Connect Core 1.0 §3.1.2.5). Register it there as the redirect URI.
+	//
+	// Corresponds with GET /login/callback (the `CompleteLogin` operationId).
+	CompleteLogin(ctx context.Context, params *CompleteLoginParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Authorize Authorize a client
+	//
+	// Where a client sends its user (RFC 6749 §4.1.1). PKCE with S256 is required of every client
+	// (RFC 7636). Without a session the user is sent to `/login` first; where the user has to
+	// decide, the answer is a page; otherwise the user goes back to the client with `code`,
+	// `state` and `iss` (RFC 9207).
+	//
+	// An error goes back to the client in the same way, with `error` and `error_description`,
+	// once client and redirect URI are known to be sound; before that it is a page here. Where
+	// nobody has logged in yet, it goes back at once only to a loopback redirect URI or a trusted
+	// host, since anyone can register a redirect URI (RFC 9700 §4.11.2); otherwise a page shows
+	// the error, and a link.
+	//
+	// A parameter without a value counts as omitted; a repeated one is refused (RFC 6749 §3.1).
 	//
 	// Corresponds with GET /oauth/authorize (the `Authorize` operationId).
-	Authorize(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	Authorize(ctx context.Context, params *AuthorizeParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AuthorizeByForm Authorize by form (not served yet)
+	// AuthorizeByFormWithBody Authorize a client, the request in a form
 	//
-	// Advertised under its final address (RFC 6749 §3.1); answers 503.
+	// The same request as a form (OpenID Connect Core 1.0 §3.1.2.1). It is sent on to the same address by `GET`.
+	//
+	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /oauth/authorize (the `AuthorizeByForm` operationId).
-	AuthorizeByForm(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AuthorizeByFormWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AuthorizeByFormWithFormdataBody Authorize a client, the request in a form
+	//
+	// The same request as a form (OpenID Connect Core 1.0 §3.1.2.1). It is sent on to the same address by `GET`.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type.
+	//
+	// Corresponds with POST /oauth/authorize (the `AuthorizeByForm` operationId).
+	AuthorizeByFormWithFormdataBody(ctx context.Context, body AuthorizeByFormFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DecideConsentWithBody Approve or deny
+	//
+	// The form of the page that asks the user. The whole authorization request is judged again; if what the page showed is no longer what would be approved, the question is asked anew. Refused when it comes from another site.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /oauth/consent (the `DecideConsent` operationId).
+	DecideConsentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DecideConsentWithFormdataBody Approve or deny
+	//
+	// The form of the page that asks the user. The whole authorization request is judged again; if what the page showed is no longer what would be approved, the question is asked anew. Refused when it comes from another site.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type.
+	//
+	// Corresponds with POST /oauth/consent (the `DecideConsent` operationId).
+	DecideConsentWithFormdataBody(ctx context.Context, body DecideConsentFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IntrospectTokenWithBody Is an access token valid
+	//
+	// For resource servers that the operator configured (RFC 7662 §2). A token whose audience is not the resource server's is `active: false`, as is one that has ended.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /oauth/introspect (the `IntrospectToken` operationId).
+	IntrospectTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IntrospectTokenWithFormdataBody Is an access token valid
+	//
+	// For resource servers that the operator configured (RFC 7662 §2). A token whose audience is not the resource server's is `active: false`, as is one that has ended.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type.
+	//
+	// Corresponds with POST /oauth/introspect (the `IntrospectToken` operationId).
+	IntrospectTokenWithFormdataBody(ctx context.Context, body IntrospectTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetJSONWebKeySet Signing keys
 	//
-	// The keys that sign this server's tokens (RFC 7517 §5). The set is empty until tokens are issued.
+	// The keys that sign this server's tokens (RFC 7517 §5), those that are about to sign and those that lately did.
 	//
 	// Corresponds with GET /oauth/jwks (the `GetJSONWebKeySet` operationId).
 	GetJSONWebKeySet(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2148,23 +2844,68 @@ type ClientInterface interface {
 	// Corresponds with PUT /oauth/register/{client_id} (the `UpdateClient` operationId).
 	UpdateClient(ctx context.Context, clientID string, body UpdateClientJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// IssueToken Token (not served yet)
+	// RevokeTokenWithBody Revoke a token
 	//
-	// Advertised under its final address (RFC 6749 §3.2); answers 503.
+	// Ends an access or refresh token, and with it all that came of the same approval (RFC 7009 §2.1). An unknown token is no error (RFC 7009 §2.2).
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /oauth/revoke (the `RevokeToken` operationId).
+	RevokeTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeTokenWithFormdataBody Revoke a token
+	//
+	// Ends an access or refresh token, and with it all that came of the same approval (RFC 7009 §2.1). An unknown token is no error (RFC 7009 §2.2).
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type.
+	//
+	// Corresponds with POST /oauth/revoke (the `RevokeToken` operationId).
+	RevokeTokenWithFormdataBody(ctx context.Context, body RevokeTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IssueTokenWithBody Get tokens
+	//
+	// Redeems an authorization code (RFC 6749 §4.1.3, RFC 7636 §4.5) or a refresh token
+	// (RFC 6749 §6). A code can be used once, within 60 seconds; a second use ends what the first
+	// one issued. A refresh token is replaced each time, and the use of an old one ends all that
+	// came of the same approval (RFC 9700 §4.14.2).
+	//
+	// The client authenticates as it registered: by nothing but `client_id`, by HTTP Basic, by
+	// `client_secret` in the form, or by a signed assertion (RFC 7523 §2.2). A client that never
+	// chose a method may use Basic or the form. An unknown client is answered 401
+	// `invalid_client`, on which connectors register anew.
+	//
+	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /oauth/token (the `IssueToken` operationId).
-	IssueToken(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	IssueTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetUserInfo User info (not served yet)
+	// IssueTokenWithFormdataBody Get tokens
 	//
-	// Advertised under its final address (OpenID Connect Core 1.0 §5.3); answers 503.
+	// Redeems an authorization code (RFC 6749 §4.1.3, RFC 7636 §4.5) or a refresh token
+	// (RFC 6749 §6). A code can be used once, within 60 seconds; a second use ends what the first
+	// one issued. A refresh token is replaced each time, and the use of an old one ends all that
+	// came of the same approval (RFC 9700 §4.14.2).
+	//
+	// The client authenticates as it registered: by nothing but `client_id`, by HTTP Basic, by
+	// `client_secret` in the form, or by a signed assertion (RFC 7523 §2.2). A client that never
+	// chose a method may use Basic or the form. An unknown client is answered 401
+	// `invalid_client`, on which connectors register anew.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type.
+	//
+	// Corresponds with POST /oauth/token (the `IssueToken` operationId).
+	IssueTokenWithFormdataBody(ctx context.Context, body IssueTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetUserInfo Claims about the user
+	//
+	// For an access token with the scope `openid` whose audience is the issuer (OpenID Connect Core 1.0 §5.3): `sub`, with `profile` also `name`, with `email` also `email` and `email_verified`.
 	//
 	// Corresponds with GET /oauth/userinfo (the `GetUserInfo` operationId).
 	GetUserInfo(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetUserInfoByForm User info by form (not served yet)
+	// GetUserInfoByForm Claims about the user, asked for by POST
 	//
-	// Advertised under its final address (OpenID Connect Core 1.0 §5.3); answers 503.
+	// The same; the access token stands in the `Authorization` header.
 	//
 	// Corresponds with POST /oauth/userinfo (the `GetUserInfoByForm` operationId).
 	GetUserInfoByForm(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2229,6 +2970,78 @@ func (c *Client) GetOpenIDConfiguration(ctx context.Context, reqEditors ...Reque
 	return c.Client.Do(req)
 }
 
+// ShowAccount What the user has connected
+//
+// The clients that can act for the user who is logged in, and since when. Without a session the user is sent to `/login` first.
+//
+// Corresponds with GET /account (the `ShowAccount` operationId).
+func (c *Client) ShowAccount(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewShowAccountRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DisconnectClientWithBody Disconnect a client
+//
+// Ends all tokens of the client for this user, and forgets what the user approved. Refused when it comes from another site.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /account/disconnect (the `DisconnectClient` operationId).
+func (c *Client) DisconnectClientWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDisconnectClientRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DisconnectClientWithFormdataBody Disconnect a client
+//
+// Ends all tokens of the client for this user, and forgets what the user approved. Refused when it comes from another site.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type.
+//
+// Corresponds with POST /account/disconnect (the `DisconnectClient` operationId).
+func (c *Client) DisconnectClientWithFormdataBody(ctx context.Context, body DisconnectClientFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDisconnectClientRequestWithFormdataBody(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LogOut Log out
+//
+// Ends the session of this browser. Refused when it comes from another site.
+//
+// Corresponds with POST /account/logout (the `LogOut` operationId).
+func (c *Client) LogOut(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLogOutRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetDocs Documentation for people
 //
 // A page that says where things are and what each error means.
@@ -2280,13 +3093,13 @@ func (c *Client) GetHealth(ctx context.Context, reqEditors ...RequestEditorFn) (
 	return c.Client.Do(req)
 }
 
-// Authorize Authorize (not served yet)
+// ShowLogin Log in
 //
-// Advertised under its final address (RFC 6749 §3.1); answers 503.
+// A page on which the user logs in or, where the server has an upstream OpenID Provider, the way there.
 //
-// Corresponds with GET /oauth/authorize (the `Authorize` operationId).
-func (c *Client) Authorize(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAuthorizeRequest(c.Server)
+// Corresponds with GET /login (the `ShowLogin` operationId).
+func (c *Client) ShowLogin(ctx context.Context, params *ShowLoginParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewShowLoginRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2297,13 +3110,193 @@ func (c *Client) Authorize(ctx context.Context, reqEditors ...RequestEditorFn) (
 	return c.Client.Do(req)
 }
 
-// AuthorizeByForm Authorize by form (not served yet)
+// LogInWithBody Log in by the form of the page
 //
-// Advertised under its final address (RFC 6749 §3.1); answers 503.
+// The name and, where users are kept in a file, the password. Refused when it comes from another site.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /login (the `LogIn` operationId).
+func (c *Client) LogInWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLogInRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LogInWithFormdataBody Log in by the form of the page
+//
+// The name and, where users are kept in a file, the password. Refused when it comes from another site.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type.
+//
+// Corresponds with POST /login (the `LogIn` operationId).
+func (c *Client) LogInWithFormdataBody(ctx context.Context, body LogInFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLogInRequestWithFormdataBody(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CompleteLogin Come back from the upstream provider
+//
+// Where the upstream OpenID Provider sends the user back to (OpenID Connect Core 1.0 §3.1.2.5). Register it there as the redirect URI.
+//
+// Corresponds with GET /login/callback (the `CompleteLogin` operationId).
+func (c *Client) CompleteLogin(ctx context.Context, params *CompleteLoginParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCompleteLoginRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Authorize Authorize a client
+//
+// Where a client sends its user (RFC 6749 §4.1.1). PKCE with S256 is required of every client
+// (RFC 7636). Without a session the user is sent to `/login` first; where the user has to
+// decide, the answer is a page; otherwise the user goes back to the client with `code`,
+// `state` and `iss` (RFC 9207).
+//
+// An error goes back to the client in the same way, with `error` and `error_description`,
+// once client and redirect URI are known to be sound; before that it is a page here. Where
+// nobody has logged in yet, it goes back at once only to a loopback redirect URI or a trusted
+// host, since anyone can register a redirect URI (RFC 9700 §4.11.2); otherwise a page shows
+// the error, and a link.
+//
+// A parameter without a value counts as omitted; a repeated one is refused (RFC 6749 §3.1).
+//
+// Corresponds with GET /oauth/authorize (the `Authorize` operationId).
+func (c *Client) Authorize(ctx context.Context, params *AuthorizeParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAuthorizeRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AuthorizeByFormWithBody Authorize a client, the request in a form
+//
+// The same request as a form (OpenID Connect Core 1.0 §3.1.2.1). It is sent on to the same address by `GET`.
+//
+// Takes any type of body and a specified content type.
 //
 // Corresponds with POST /oauth/authorize (the `AuthorizeByForm` operationId).
-func (c *Client) AuthorizeByForm(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAuthorizeByFormRequest(c.Server)
+func (c *Client) AuthorizeByFormWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAuthorizeByFormRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AuthorizeByFormWithFormdataBody Authorize a client, the request in a form
+//
+// The same request as a form (OpenID Connect Core 1.0 §3.1.2.1). It is sent on to the same address by `GET`.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type.
+//
+// Corresponds with POST /oauth/authorize (the `AuthorizeByForm` operationId).
+func (c *Client) AuthorizeByFormWithFormdataBody(ctx context.Context, body AuthorizeByFormFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAuthorizeByFormRequestWithFormdataBody(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DecideConsentWithBody Approve or deny
+//
+// The form of the page that asks the user. The whole authorization request is judged again; if what the page showed is no longer what would be approved, the question is asked anew. Refused when it comes from another site.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /oauth/consent (the `DecideConsent` operationId).
+func (c *Client) DecideConsentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecideConsentRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DecideConsentWithFormdataBody Approve or deny
+//
+// The form of the page that asks the user. The whole authorization request is judged again; if what the page showed is no longer what would be approved, the question is asked anew. Refused when it comes from another site.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type.
+//
+// Corresponds with POST /oauth/consent (the `DecideConsent` operationId).
+func (c *Client) DecideConsentWithFormdataBody(ctx context.Context, body DecideConsentFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecideConsentRequestWithFormdataBody(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IntrospectTokenWithBody Is an access token valid
+//
+// For resource servers that the operator configured (RFC 7662 §2). A token whose audience is not the resource server's is `active: false`, as is one that has ended.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /oauth/introspect (the `IntrospectToken` operationId).
+func (c *Client) IntrospectTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIntrospectTokenRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IntrospectTokenWithFormdataBody Is an access token valid
+//
+// For resource servers that the operator configured (RFC 7662 §2). A token whose audience is not the resource server's is `active: false`, as is one that has ended.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type.
+//
+// Corresponds with POST /oauth/introspect (the `IntrospectToken` operationId).
+func (c *Client) IntrospectTokenWithFormdataBody(ctx context.Context, body IntrospectTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIntrospectTokenRequestWithFormdataBody(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2316,7 +3309,7 @@ func (c *Client) AuthorizeByForm(ctx context.Context, reqEditors ...RequestEdito
 
 // GetJSONWebKeySet Signing keys
 //
-// The keys that sign this server's tokens (RFC 7517 §5). The set is empty until tokens are issued.
+// The keys that sign this server's tokens (RFC 7517 §5), those that are about to sign and those that lately did.
 //
 // Corresponds with GET /oauth/jwks (the `GetJSONWebKeySet` operationId).
 func (c *Client) GetJSONWebKeySet(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2477,13 +3470,15 @@ func (c *Client) UpdateClient(ctx context.Context, clientID string, body UpdateC
 	return c.Client.Do(req)
 }
 
-// IssueToken Token (not served yet)
+// RevokeTokenWithBody Revoke a token
 //
-// Advertised under its final address (RFC 6749 §3.2); answers 503.
+// Ends an access or refresh token, and with it all that came of the same approval (RFC 7009 §2.1). An unknown token is no error (RFC 7009 §2.2).
 //
-// Corresponds with POST /oauth/token (the `IssueToken` operationId).
-func (c *Client) IssueToken(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewIssueTokenRequest(c.Server)
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /oauth/revoke (the `RevokeToken` operationId).
+func (c *Client) RevokeTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeTokenRequestWithBody(c.Server, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2494,9 +3489,82 @@ func (c *Client) IssueToken(ctx context.Context, reqEditors ...RequestEditorFn) 
 	return c.Client.Do(req)
 }
 
-// GetUserInfo User info (not served yet)
+// RevokeTokenWithFormdataBody Revoke a token
 //
-// Advertised under its final address (OpenID Connect Core 1.0 §5.3); answers 503.
+// Ends an access or refresh token, and with it all that came of the same approval (RFC 7009 §2.1). An unknown token is no error (RFC 7009 §2.2).
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type.
+//
+// Corresponds with POST /oauth/revoke (the `RevokeToken` operationId).
+func (c *Client) RevokeTokenWithFormdataBody(ctx context.Context, body RevokeTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeTokenRequestWithFormdataBody(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IssueTokenWithBody Get tokens
+//
+// Redeems an authorization code (RFC 6749 §4.1.3, RFC 7636 §4.5) or a refresh token
+// (RFC 6749 §6). A code can be used once, within 60 seconds; a second use ends what the first
+// one issued. A refresh token is replaced each time, and the use of an old one ends all that
+// came of the same approval (RFC 9700 §4.14.2).
+//
+// The client authenticates as it registered: by nothing but `client_id`, by HTTP Basic, by
+// `client_secret` in the form, or by a signed assertion (RFC 7523 §2.2). A client that never
+// chose a method may use Basic or the form. An unknown client is answered 401
+// `invalid_client`, on which connectors register anew.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /oauth/token (the `IssueToken` operationId).
+func (c *Client) IssueTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIssueTokenRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IssueTokenWithFormdataBody Get tokens
+//
+// Redeems an authorization code (RFC 6749 §4.1.3, RFC 7636 §4.5) or a refresh token
+// (RFC 6749 §6). A code can be used once, within 60 seconds; a second use ends what the first
+// one issued. A refresh token is replaced each time, and the use of an old one ends all that
+// came of the same approval (RFC 9700 §4.14.2).
+//
+// The client authenticates as it registered: by nothing but `client_id`, by HTTP Basic, by
+// `client_secret` in the form, or by a signed assertion (RFC 7523 §2.2). A client that never
+// chose a method may use Basic or the form. An unknown client is answered 401
+// `invalid_client`, on which connectors register anew.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type.
+//
+// Corresponds with POST /oauth/token (the `IssueToken` operationId).
+func (c *Client) IssueTokenWithFormdataBody(ctx context.Context, body IssueTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIssueTokenRequestWithFormdataBody(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetUserInfo Claims about the user
+//
+// For an access token with the scope `openid` whose audience is the issuer (OpenID Connect Core 1.0 §5.3): `sub`, with `profile` also `name`, with `email` also `email` and `email_verified`.
 //
 // Corresponds with GET /oauth/userinfo (the `GetUserInfo` operationId).
 func (c *Client) GetUserInfo(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2511,9 +3579,9 @@ func (c *Client) GetUserInfo(ctx context.Context, reqEditors ...RequestEditorFn)
 	return c.Client.Do(req)
 }
 
-// GetUserInfoByForm User info by form (not served yet)
+// GetUserInfoByForm Claims about the user, asked for by POST
 //
-// Advertised under its final address (OpenID Connect Core 1.0 §5.3); answers 503.
+// The same; the access token stands in the `Authorization` header.
 //
 // Corresponds with POST /oauth/userinfo (the `GetUserInfoByForm` operationId).
 func (c *Client) GetUserInfoByForm(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2633,6 +3701,100 @@ func NewGetOpenIDConfigurationRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewShowAccountRequest constructs an http.Request for the ShowAccount method
+func NewShowAccountRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/account")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDisconnectClientRequestWithFormdataBody calls the generic DisconnectClient builder with application/x-www-form-urlencoded body
+func NewDisconnectClientRequestWithFormdataBody(server string, body DisconnectClientFormdataRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	bodyStr, err := runtime.MarshalForm(body, nil)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = strings.NewReader(bodyStr.Encode())
+	return NewDisconnectClientRequestWithBody(server, "application/x-www-form-urlencoded", bodyReader)
+}
+
+// NewDisconnectClientRequestWithBody constructs an http.Request for the DisconnectClient method, with any body, and a specified content type
+func NewDisconnectClientRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/account/disconnect")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewLogOutRequest constructs an http.Request for the LogOut method
+func NewLogOutRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/account/logout")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetDocsRequest constructs an http.Request for the GetDocs method
 func NewGetDocsRequest(server string) (*http.Request, error) {
 	var err error
@@ -2721,8 +3883,8 @@ func NewGetHealthRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
-// NewAuthorizeRequest constructs an http.Request for the Authorize method
-func NewAuthorizeRequest(server string) (*http.Request, error) {
+// NewShowLoginRequest constructs an http.Request for the ShowLogin method
+func NewShowLoginRequest(server string, params *ShowLoginParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -2730,7 +3892,7 @@ func NewAuthorizeRequest(server string) (*http.Request, error) {
 		return nil, err
 	}
 
-	operationPath := fmt.Sprintf("/oauth/authorize")
+	operationPath := fmt.Sprintf("/login")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -2738,6 +3900,45 @@ func NewAuthorizeRequest(server string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Continue != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "continue", *params.Continue, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Prompt != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "prompt", *params.Prompt, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -2748,8 +3949,138 @@ func NewAuthorizeRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
-// NewAuthorizeByFormRequest constructs an http.Request for the AuthorizeByForm method
-func NewAuthorizeByFormRequest(server string) (*http.Request, error) {
+// NewLogInRequestWithFormdataBody calls the generic LogIn builder with application/x-www-form-urlencoded body
+func NewLogInRequestWithFormdataBody(server string, body LogInFormdataRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	bodyStr, err := runtime.MarshalForm(body, nil)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = strings.NewReader(bodyStr.Encode())
+	return NewLogInRequestWithBody(server, "application/x-www-form-urlencoded", bodyReader)
+}
+
+// NewLogInRequestWithBody constructs an http.Request for the LogIn method, with any body, and a specified content type
+func NewLogInRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/login")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewCompleteLoginRequest constructs an http.Request for the CompleteLogin method
+func NewCompleteLoginRequest(server string, params *CompleteLoginParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/login/callback")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Code != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "code", *params.Code, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Error != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "error", *params.Error, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Iss != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "iss", *params.Iss, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAuthorizeRequest constructs an http.Request for the Authorize method
+func NewAuthorizeRequest(server string, params *AuthorizeParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -2767,10 +4098,297 @@ func NewAuthorizeByFormRequest(server string) (*http.Request, error) {
 		return nil, err
 	}
 
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "client_id", params.ClientID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.ResponseType != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "response_type", *params.ResponseType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.RedirectURI != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "redirect_uri", *params.RedirectURI, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Scope != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "scope", *params.Scope, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CodeChallenge != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "code_challenge", *params.CodeChallenge, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CodeChallengeMethod != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "code_challenge_method", *params.CodeChallengeMethod, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Resource != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "resource", *params.Resource, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Nonce != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "nonce", *params.Nonce, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Prompt != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "prompt", *params.Prompt, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MaxAge != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "max_age", *params.MaxAge, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.LoginHint != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "login_hint", *params.LoginHint, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ResponseMode != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "response_mode", *params.ResponseMode, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewAuthorizeByFormRequestWithFormdataBody calls the generic AuthorizeByForm builder with application/x-www-form-urlencoded body
+func NewAuthorizeByFormRequestWithFormdataBody(server string, body AuthorizeByFormFormdataRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	bodyStr, err := runtime.MarshalForm(body, nil)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = strings.NewReader(bodyStr.Encode())
+	return NewAuthorizeByFormRequestWithBody(server, "application/x-www-form-urlencoded", bodyReader)
+}
+
+// NewAuthorizeByFormRequestWithBody constructs an http.Request for the AuthorizeByForm method, with any body, and a specified content type
+func NewAuthorizeByFormRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/oauth/authorize")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDecideConsentRequestWithFormdataBody calls the generic DecideConsent builder with application/x-www-form-urlencoded body
+func NewDecideConsentRequestWithFormdataBody(server string, body DecideConsentFormdataRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	bodyStr, err := runtime.MarshalForm(body, nil)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = strings.NewReader(bodyStr.Encode())
+	return NewDecideConsentRequestWithBody(server, "application/x-www-form-urlencoded", bodyReader)
+}
+
+// NewDecideConsentRequestWithBody constructs an http.Request for the DecideConsent method, with any body, and a specified content type
+func NewDecideConsentRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/oauth/consent")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewIntrospectTokenRequestWithFormdataBody calls the generic IntrospectToken builder with application/x-www-form-urlencoded body
+func NewIntrospectTokenRequestWithFormdataBody(server string, body IntrospectTokenFormdataRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	bodyStr, err := runtime.MarshalForm(body, nil)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = strings.NewReader(bodyStr.Encode())
+	return NewIntrospectTokenRequestWithBody(server, "application/x-www-form-urlencoded", bodyReader)
+}
+
+// NewIntrospectTokenRequestWithBody constructs an http.Request for the IntrospectToken method, with any body, and a specified content type
+func NewIntrospectTokenRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/oauth/introspect")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -2957,8 +4575,59 @@ func NewUpdateClientRequestWithBody(server string, clientID string, contentType 
 	return req, nil
 }
 
-// NewIssueTokenRequest constructs an http.Request for the IssueToken method
-func NewIssueTokenRequest(server string) (*http.Request, error) {
+// NewRevokeTokenRequestWithFormdataBody calls the generic RevokeToken builder with application/x-www-form-urlencoded body
+func NewRevokeTokenRequestWithFormdataBody(server string, body RevokeTokenFormdataRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	bodyStr, err := runtime.MarshalForm(body, nil)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = strings.NewReader(bodyStr.Encode())
+	return NewRevokeTokenRequestWithBody(server, "application/x-www-form-urlencoded", bodyReader)
+}
+
+// NewRevokeTokenRequestWithBody constructs an http.Request for the RevokeToken method, with any body, and a specified content type
+func NewRevokeTokenRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/oauth/revoke")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewIssueTokenRequestWithFormdataBody calls the generic IssueToken builder with application/x-www-form-urlencoded body
+func NewIssueTokenRequestWithFormdataBody(server string, body IssueTokenFormdataRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	bodyStr, err := runtime.MarshalForm(body, nil)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = strings.NewReader(bodyStr.Encode())
+	return NewIssueTokenRequestWithBody(server, "application/x-www-form-urlencoded", bodyReader)
+}
+
+// NewIssueTokenRequestWithBody constructs an http.Request for the IssueToken method, with any body, and a specified content type
+func NewIssueTokenRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -2976,10 +4645,12 @@ func NewIssueTokenRequest(server string) (*http.Request, error) {
 		return nil, err
 	}
 
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -3185,6 +4856,42 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /.well-known/openid-configuration (the `GetOpenIDConfiguration` operationId).
 	GetOpenIDConfigurationWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenIDConfigurationResponse, error)
 
+	// ShowAccountWithResponse What the user has connected
+	//
+	// The clients that can act for the user who is logged in, and since when. Without a session the user is sent to `/login` first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /account (the `ShowAccount` operationId).
+	ShowAccountWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ShowAccountResponse, error)
+
+	// DisconnectClientWithBodyWithResponse Disconnect a client
+	//
+	// Ends all tokens of the client for this user, and forgets what the user approved. Refused when it comes from another site.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /account/disconnect (the `DisconnectClient` operationId).
+	DisconnectClientWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DisconnectClientResponse, error)
+
+	// DisconnectClientWithFormdataBodyWithResponse Disconnect a client
+	//
+	// Ends all tokens of the client for this user, and forgets what the user approved. Refused when it comes from another site.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /account/disconnect (the `DisconnectClient` operationId).
+	DisconnectClientWithFormdataBodyWithResponse(ctx context.Context, body DisconnectClientFormdataRequestBody, reqEditors ...RequestEditorFn) (*DisconnectClientResponse, error)
+
+	// LogOutWithResponse Log out
+	//
+	// Ends the session of this browser. Refused when it comes from another site.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /account/logout (the `LogOut` operationId).
+	LogOutWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*LogOutResponse, error)
+
 	// GetDocsWithResponse Documentation for people
 	//
 	// A page that says where things are and what each error means.
@@ -3212,27 +4919,119 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /healthz (the `GetHealth` operationId).
 	GetHealthWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetHealthResponse, error)
 
-	// AuthorizeWithResponse Authorize (not served yet)
+	// ShowLoginWithResponse Log in
 	//
-	// Advertised under its final address (RFC 6749 §3.1); answers 503.
+	// A page on which the user logs in or, where the server has an upstream OpenID Provider, the way there.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /login (the `ShowLogin` operationId).
+	ShowLoginWithResponse(ctx context.Context, params *ShowLoginParams, reqEditors ...RequestEditorFn) (*ShowLoginResponse, error)
+
+	// LogInWithBodyWithResponse Log in by the form of the page
+	//
+	// The name and, where users are kept in a file, the password. Refused when it comes from another site.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /login (the `LogIn` operationId).
+	LogInWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LogInResponse, error)
+
+	// LogInWithFormdataBodyWithResponse Log in by the form of the page
+	//
+	// The name and, where users are kept in a file, the password. Refused when it comes from another site.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /login (the `LogIn` operationId).
+	LogInWithFormdataBodyWithResponse(ctx context.Context, body LogInFormdataRequestBody, reqEditors ...RequestEditorFn) (*LogInResponse, error)
+
+	// CompleteLoginWithResponse Come back from the upstream provider
+	//
+	// Where the upstream OpenID Provider sends the user back to (OpenID Connect Core 1.0 §3.1.2.5). Register it there as the redirect URI.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /login/callback (the `CompleteLogin` operationId).
+	CompleteLoginWithResponse(ctx context.Context, params *CompleteLoginParams, reqEditors ...RequestEditorFn) (*CompleteLoginResponse, error)
+
+	// AuthorizeWithResponse Authorize a client
+	//
+	// Where a client sends its user (RFC 6749 §4.1.1). PKCE with S256 is required of every client
+	// (RFC 7636). Without a session the user is sent to `/login` first; where the user has to
+	// decide, the answer is a page; otherwise the user goes back to the client with `code`,
+	// `state` and `iss` (RFC 9207).
+	//
+	// An error goes back to the client in the same way, with `error` and `error_description`,
+	// once client and redirect URI are known to be sound; before that it is a page here. Where
+	// nobody has logged in yet, it goes back at once only to a loopback redirect URI or a trusted
+	// host, since anyone can register a redirect URI (RFC 9700 §4.11.2); otherwise a page shows
+	// the error, and a link.
+	//
+	// A parameter without a value counts as omitted; a repeated one is refused (RFC 6749 §3.1).
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /oauth/authorize (the `Authorize` operationId).
-	AuthorizeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*AuthorizeResponse, error)
+	AuthorizeWithResponse(ctx context.Context, params *AuthorizeParams, reqEditors ...RequestEditorFn) (*AuthorizeResponse, error)
 
-	// AuthorizeByFormWithResponse Authorize by form (not served yet)
+	// AuthorizeByFormWithBodyWithResponse Authorize a client, the request in a form
 	//
-	// Advertised under its final address (RFC 6749 §3.1); answers 503.
+	// The same request as a form (OpenID Connect Core 1.0 §3.1.2.1). It is sent on to the same address by `GET`.
 	//
-	// Returns a wrapper object for the known response body format(s).
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /oauth/authorize (the `AuthorizeByForm` operationId).
-	AuthorizeByFormWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*AuthorizeByFormResponse, error)
+	AuthorizeByFormWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AuthorizeByFormResponse, error)
+
+	// AuthorizeByFormWithFormdataBodyWithResponse Authorize a client, the request in a form
+	//
+	// The same request as a form (OpenID Connect Core 1.0 §3.1.2.1). It is sent on to the same address by `GET`.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /oauth/authorize (the `AuthorizeByForm` operationId).
+	AuthorizeByFormWithFormdataBodyWithResponse(ctx context.Context, body AuthorizeByFormFormdataRequestBody, reqEditors ...RequestEditorFn) (*AuthorizeByFormResponse, error)
+
+	// DecideConsentWithBodyWithResponse Approve or deny
+	//
+	// The form of the page that asks the user. The whole authorization request is judged again; if what the page showed is no longer what would be approved, the question is asked anew. Refused when it comes from another site.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /oauth/consent (the `DecideConsent` operationId).
+	DecideConsentWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideConsentResponse, error)
+
+	// DecideConsentWithFormdataBodyWithResponse Approve or deny
+	//
+	// The form of the page that asks the user. The whole authorization request is judged again; if what the page showed is no longer what would be approved, the question is asked anew. Refused when it comes from another site.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /oauth/consent (the `DecideConsent` operationId).
+	DecideConsentWithFormdataBodyWithResponse(ctx context.Context, body DecideConsentFormdataRequestBody, reqEditors ...RequestEditorFn) (*DecideConsentResponse, error)
+
+	// IntrospectTokenWithBodyWithResponse Is an access token valid
+	//
+	// For resource servers that the operator configured (RFC 7662 §2). A token whose audience is not the resource server's is `active: false`, as is one that has ended.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /oauth/introspect (the `IntrospectToken` operationId).
+	IntrospectTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IntrospectTokenResponse, error)
+
+	// IntrospectTokenWithFormdataBodyWithResponse Is an access token valid
+	//
+	// For resource servers that the operator configured (RFC 7662 §2). A token whose audience is not the resource server's is `active: false`, as is one that has ended.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /oauth/introspect (the `IntrospectToken` operationId).
+	IntrospectTokenWithFormdataBodyWithResponse(ctx context.Context, body IntrospectTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*IntrospectTokenResponse, error)
 
 	// GetJSONWebKeySetWithResponse Signing keys
 	//
-	// The keys that sign this server's tokens (RFC 7517 §5). The set is empty until tokens are issued.
+	// The keys that sign this server's tokens (RFC 7517 §5), those that are about to sign and those that lately did.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -3329,27 +5128,70 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /oauth/register/{client_id} (the `UpdateClient` operationId).
 	UpdateClientWithResponse(ctx context.Context, clientID string, body UpdateClientJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateClientResponse, error)
 
-	// IssueTokenWithResponse Token (not served yet)
+	// RevokeTokenWithBodyWithResponse Revoke a token
 	//
-	// Advertised under its final address (RFC 6749 §3.2); answers 503.
+	// Ends an access or refresh token, and with it all that came of the same approval (RFC 7009 §2.1). An unknown token is no error (RFC 7009 §2.2).
 	//
-	// Returns a wrapper object for the known response body format(s).
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /oauth/revoke (the `RevokeToken` operationId).
+	RevokeTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RevokeTokenResponse, error)
+
+	// RevokeTokenWithFormdataBodyWithResponse Revoke a token
+	//
+	// Ends an access or refresh token, and with it all that came of the same approval (RFC 7009 §2.1). An unknown token is no error (RFC 7009 §2.2).
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /oauth/revoke (the `RevokeToken` operationId).
+	RevokeTokenWithFormdataBodyWithResponse(ctx context.Context, body RevokeTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*RevokeTokenResponse, error)
+
+	// IssueTokenWithBodyWithResponse Get tokens
+	//
+	// Redeems an authorization code (RFC 6749 §4.1.3, RFC 7636 §4.5) or a refresh token
+	// (RFC 6749 §6). A code can be used once, within 60 seconds; a second use ends what the first
+	// one issued. A refresh token is replaced each time, and the use of an old one ends all that
+	// came of the same approval (RFC 9700 §4.14.2).
+	//
+	// The client authenticates as it registered: by nothing but `client_id`, by HTTP Basic, by
+	// `client_secret` in the form, or by a signed assertion (RFC 7523 §2.2). A client that never
+	// chose a method may use Basic or the form. An unknown client is answered 401
+	// `invalid_client`, on which connectors register anew.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /oauth/token (the `IssueToken` operationId).
-	IssueTokenWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*IssueTokenResponse, error)
+	IssueTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IssueTokenResponse, error)
 
-	// GetUserInfoWithResponse User info (not served yet)
+	// IssueTokenWithFormdataBodyWithResponse Get tokens
 	//
-	// Advertised under its final address (OpenID Connect Core 1.0 §5.3); answers 503.
+	// Redeems an authorization code (RFC 6749 §4.1.3, RFC 7636 §4.5) or a refresh token
+	// (RFC 6749 §6). A code can be used once, within 60 seconds; a second use ends what the first
+	// one issued. A refresh token is replaced each time, and the use of an old one ends all that
+	// came of the same approval (RFC 9700 §4.14.2).
+	//
+	// The client authenticates as it registered: by nothing but `client_id`, by HTTP Basic, by
+	// `client_secret` in the form, or by a signed assertion (RFC 7523 §2.2). A client that never
+	// chose a method may use Basic or the form. An unknown client is answered 401
+	// `invalid_client`, on which connectors register anew.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /oauth/token (the `IssueToken` operationId).
+	IssueTokenWithFormdataBodyWithResponse(ctx context.Context, body IssueTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*IssueTokenResponse, error)
+
+	// GetUserInfoWithResponse Claims about the user
+	//
+	// For an access token with the scope `openid` whose audience is the issuer (OpenID Connect Core 1.0 §5.3): `sub`, with `profile` also `name`, with `email` also `email` and `email_verified`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /oauth/userinfo (the `GetUserInfo` operationId).
 	GetUserInfoWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetUserInfoResponse, error)
 
-	// GetUserInfoByFormWithResponse User info by form (not served yet)
+	// GetUserInfoByFormWithResponse Claims about the user, asked for by POST
 	//
-	// Advertised under its final address (OpenID Connect Core 1.0 §5.3); answers 503.
+	// The same; the access token stands in the `Authorization` header.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -3504,6 +5346,241 @@ func (r GetOpenIDConfigurationResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetOpenIDConfigurationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ShowAccountResponse200Headers the declared response headers of an HTTP 200 response for ShowAccount
+type ShowAccountResponse200Headers struct {
+	CacheControl string
+}
+
+// ShowAccountResponse302Headers the declared response headers of an HTTP 302 response for ShowAccount
+type ShowAccountResponse302Headers struct {
+	CacheControl string
+	Location     string
+	SetCookie    *string
+}
+
+// ShowAccountResponse500Headers the declared response headers of an HTTP 500 response for ShowAccount
+type ShowAccountResponse500Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// ShowAccountResponse503Headers the declared response headers of an HTTP 503 response for ShowAccount
+type ShowAccountResponse503Headers struct {
+	CacheControl string
+	Pragma       string
+	RetryAfter   int
+}
+
+type ShowAccountResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ShowAccountResponse200Headers
+	// Headers302 the parsed response headers for an HTTP 302 response
+	Headers302 *ShowAccountResponse302Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ShowAccountResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ShowAccountResponse503Headers
+}
+
+// GetBody returns the raw response body bytes
+func (r ShowAccountResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ShowAccountResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ShowAccountResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ShowAccountResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DisconnectClientResponse303Headers the declared response headers of an HTTP 303 response for DisconnectClient
+type DisconnectClientResponse303Headers struct {
+	CacheControl string
+	Location     string
+	SetCookie    *string
+}
+
+// DisconnectClientResponse400Headers the declared response headers of an HTTP 400 response for DisconnectClient
+type DisconnectClientResponse400Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// DisconnectClientResponse403Headers the declared response headers of an HTTP 403 response for DisconnectClient
+type DisconnectClientResponse403Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// DisconnectClientResponse413Headers the declared response headers of an HTTP 413 response for DisconnectClient
+type DisconnectClientResponse413Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// DisconnectClientResponse415Headers the declared response headers of an HTTP 415 response for DisconnectClient
+type DisconnectClientResponse415Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// DisconnectClientResponse500Headers the declared response headers of an HTTP 500 response for DisconnectClient
+type DisconnectClientResponse500Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// DisconnectClientResponse503Headers the declared response headers of an HTTP 503 response for DisconnectClient
+type DisconnectClientResponse503Headers struct {
+	CacheControl string
+	Pragma       string
+	RetryAfter   int
+}
+
+type DisconnectClientResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// Headers303 the parsed response headers for an HTTP 303 response
+	Headers303 *DisconnectClientResponse303Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DisconnectClientResponse400Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *DisconnectClientResponse403Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *DisconnectClientResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *DisconnectClientResponse415Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DisconnectClientResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DisconnectClientResponse503Headers
+}
+
+// GetBody returns the raw response body bytes
+func (r DisconnectClientResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DisconnectClientResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DisconnectClientResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DisconnectClientResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// LogOutResponse303Headers the declared response headers of an HTTP 303 response for LogOut
+type LogOutResponse303Headers struct {
+	CacheControl string
+	Location     string
+	SetCookie    *string
+}
+
+// LogOutResponse403Headers the declared response headers of an HTTP 403 response for LogOut
+type LogOutResponse403Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// LogOutResponse413Headers the declared response headers of an HTTP 413 response for LogOut
+type LogOutResponse413Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// LogOutResponse500Headers the declared response headers of an HTTP 500 response for LogOut
+type LogOutResponse500Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// LogOutResponse503Headers the declared response headers of an HTTP 503 response for LogOut
+type LogOutResponse503Headers struct {
+	CacheControl string
+	Pragma       string
+	RetryAfter   int
+}
+
+type LogOutResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// Headers303 the parsed response headers for an HTTP 303 response
+	Headers303 *LogOutResponse303Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *LogOutResponse403Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *LogOutResponse413Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *LogOutResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *LogOutResponse503Headers
+}
+
+// GetBody returns the raw response body bytes
+func (r LogOutResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r LogOutResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r LogOutResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r LogOutResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -3692,6 +5769,303 @@ func (r GetHealthResponse) ContentType() string {
 	return ""
 }
 
+// ShowLoginResponse200Headers the declared response headers of an HTTP 200 response for ShowLogin
+type ShowLoginResponse200Headers struct {
+	CacheControl string
+}
+
+// ShowLoginResponse302Headers the declared response headers of an HTTP 302 response for ShowLogin
+type ShowLoginResponse302Headers struct {
+	CacheControl string
+	Location     string
+	SetCookie    *string
+}
+
+// ShowLoginResponse400Headers the declared response headers of an HTTP 400 response for ShowLogin
+type ShowLoginResponse400Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// ShowLoginResponse403Headers the declared response headers of an HTTP 403 response for ShowLogin
+type ShowLoginResponse403Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// ShowLoginResponse429Headers the declared response headers of an HTTP 429 response for ShowLogin
+type ShowLoginResponse429Headers struct {
+	CacheControl    string
+	Pragma          string
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+// ShowLoginResponse500Headers the declared response headers of an HTTP 500 response for ShowLogin
+type ShowLoginResponse500Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// ShowLoginResponse503Headers the declared response headers of an HTTP 503 response for ShowLogin
+type ShowLoginResponse503Headers struct {
+	CacheControl string
+	Pragma       string
+	RetryAfter   int
+}
+
+type ShowLoginResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ShowLoginResponse200Headers
+	// Headers302 the parsed response headers for an HTTP 302 response
+	Headers302 *ShowLoginResponse302Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ShowLoginResponse400Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ShowLoginResponse403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ShowLoginResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ShowLoginResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ShowLoginResponse503Headers
+}
+
+// GetBody returns the raw response body bytes
+func (r ShowLoginResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ShowLoginResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ShowLoginResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ShowLoginResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// LogInResponse303Headers the declared response headers of an HTTP 303 response for LogIn
+type LogInResponse303Headers struct {
+	CacheControl string
+	Location     string
+	SetCookie    *string
+}
+
+// LogInResponse400Headers the declared response headers of an HTTP 400 response for LogIn
+type LogInResponse400Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// LogInResponse403Headers the declared response headers of an HTTP 403 response for LogIn
+type LogInResponse403Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// LogInResponse413Headers the declared response headers of an HTTP 413 response for LogIn
+type LogInResponse413Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// LogInResponse415Headers the declared response headers of an HTTP 415 response for LogIn
+type LogInResponse415Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// LogInResponse429Headers the declared response headers of an HTTP 429 response for LogIn
+type LogInResponse429Headers struct {
+	CacheControl    string
+	Pragma          string
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
+// LogInResponse500Headers the declared response headers of an HTTP 500 response for LogIn
+type LogInResponse500Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// LogInResponse503Headers the declared response headers of an HTTP 503 response for LogIn
+type LogInResponse503Headers struct {
+	CacheControl string
+	Pragma       string
+	RetryAfter   int
+}
+
+type LogInResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// Headers303 the parsed response headers for an HTTP 303 response
+	Headers303 *LogInResponse303Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *LogInResponse400Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *LogInResponse403Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *LogInResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *LogInResponse415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *LogInResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *LogInResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *LogInResponse503Headers
+}
+
+// GetBody returns the raw response body bytes
+func (r LogInResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r LogInResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r LogInResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r LogInResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CompleteLoginResponse302Headers the declared response headers of an HTTP 302 response for CompleteLogin
+type CompleteLoginResponse302Headers struct {
+	CacheControl string
+	Location     string
+	SetCookie    *string
+}
+
+// CompleteLoginResponse400Headers the declared response headers of an HTTP 400 response for CompleteLogin
+type CompleteLoginResponse400Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// CompleteLoginResponse403Headers the declared response headers of an HTTP 403 response for CompleteLogin
+type CompleteLoginResponse403Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// CompleteLoginResponse500Headers the declared response headers of an HTTP 500 response for CompleteLogin
+type CompleteLoginResponse500Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// CompleteLoginResponse503Headers the declared response headers of an HTTP 503 response for CompleteLogin
+type CompleteLoginResponse503Headers struct {
+	CacheControl string
+	Pragma       string
+	RetryAfter   int
+}
+
+type CompleteLoginResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// Headers302 the parsed response headers for an HTTP 302 response
+	Headers302 *CompleteLoginResponse302Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CompleteLoginResponse400Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *CompleteLoginResponse403Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CompleteLoginResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CompleteLoginResponse503Headers
+}
+
+// GetBody returns the raw response body bytes
+func (r CompleteLoginResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CompleteLoginResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CompleteLoginResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CompleteLoginResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// AuthorizeResponse200Headers the declared response headers of an HTTP 200 response for Authorize
+type AuthorizeResponse200Headers struct {
+	CacheControl string
+}
+
+// AuthorizeResponse302Headers the declared response headers of an HTTP 302 response for Authorize
+type AuthorizeResponse302Headers struct {
+	CacheControl string
+	Location     string
+	SetCookie    *string
+}
+
+// AuthorizeResponse400Headers the declared response headers of an HTTP 400 response for Authorize
+type AuthorizeResponse400Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// AuthorizeResponse403Headers the declared response headers of an HTTP 403 response for Authorize
+type AuthorizeResponse403Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
 // AuthorizeResponse500Headers the declared response headers of an HTTP 500 response for Authorize
 type AuthorizeResponse500Headers struct {
 	CacheControl string
@@ -3708,24 +6082,18 @@ type AuthorizeResponse503Headers struct {
 type AuthorizeResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
-	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
-	ApplicationProblemJSON500 *ServerError
-	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
-	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *AuthorizeResponse200Headers
+	// Headers302 the parsed response headers for an HTTP 302 response
+	Headers302 *AuthorizeResponse302Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *AuthorizeResponse400Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *AuthorizeResponse403Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *AuthorizeResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *AuthorizeResponse503Headers
-}
-
-// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r AuthorizeResponse) GetApplicationProblemJSON500() *ServerError {
-	return r.ApplicationProblemJSON500
-}
-
-// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
-func (r AuthorizeResponse) GetApplicationProblemJSON503() *Unavailable {
-	return r.ApplicationProblemJSON503
 }
 
 // GetBody returns the raw response body bytes
@@ -3757,6 +6125,31 @@ func (r AuthorizeResponse) ContentType() string {
 	return ""
 }
 
+// AuthorizeByFormResponse303Headers the declared response headers of an HTTP 303 response for AuthorizeByForm
+type AuthorizeByFormResponse303Headers struct {
+	CacheControl string
+	Location     string
+	SetCookie    *string
+}
+
+// AuthorizeByFormResponse400Headers the declared response headers of an HTTP 400 response for AuthorizeByForm
+type AuthorizeByFormResponse400Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// AuthorizeByFormResponse413Headers the declared response headers of an HTTP 413 response for AuthorizeByForm
+type AuthorizeByFormResponse413Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// AuthorizeByFormResponse415Headers the declared response headers of an HTTP 415 response for AuthorizeByForm
+type AuthorizeByFormResponse415Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
 // AuthorizeByFormResponse500Headers the declared response headers of an HTTP 500 response for AuthorizeByForm
 type AuthorizeByFormResponse500Headers struct {
 	CacheControl string
@@ -3773,24 +6166,18 @@ type AuthorizeByFormResponse503Headers struct {
 type AuthorizeByFormResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
-	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
-	ApplicationProblemJSON500 *ServerError
-	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
-	ApplicationProblemJSON503 *Unavailable
+	// Headers303 the parsed response headers for an HTTP 303 response
+	Headers303 *AuthorizeByFormResponse303Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *AuthorizeByFormResponse400Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *AuthorizeByFormResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *AuthorizeByFormResponse415Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *AuthorizeByFormResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *AuthorizeByFormResponse503Headers
-}
-
-// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
-func (r AuthorizeByFormResponse) GetApplicationProblemJSON500() *ServerError {
-	return r.ApplicationProblemJSON500
-}
-
-// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
-func (r AuthorizeByFormResponse) GetApplicationProblemJSON503() *Unavailable {
-	return r.ApplicationProblemJSON503
 }
 
 // GetBody returns the raw response body bytes
@@ -3822,6 +6209,239 @@ func (r AuthorizeByFormResponse) ContentType() string {
 	return ""
 }
 
+// DecideConsentResponse303Headers the declared response headers of an HTTP 303 response for DecideConsent
+type DecideConsentResponse303Headers struct {
+	CacheControl string
+	Location     string
+	SetCookie    *string
+}
+
+// DecideConsentResponse400Headers the declared response headers of an HTTP 400 response for DecideConsent
+type DecideConsentResponse400Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// DecideConsentResponse403Headers the declared response headers of an HTTP 403 response for DecideConsent
+type DecideConsentResponse403Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// DecideConsentResponse413Headers the declared response headers of an HTTP 413 response for DecideConsent
+type DecideConsentResponse413Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// DecideConsentResponse415Headers the declared response headers of an HTTP 415 response for DecideConsent
+type DecideConsentResponse415Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// DecideConsentResponse500Headers the declared response headers of an HTTP 500 response for DecideConsent
+type DecideConsentResponse500Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// DecideConsentResponse503Headers the declared response headers of an HTTP 503 response for DecideConsent
+type DecideConsentResponse503Headers struct {
+	CacheControl string
+	Pragma       string
+	RetryAfter   int
+}
+
+type DecideConsentResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// Headers303 the parsed response headers for an HTTP 303 response
+	Headers303 *DecideConsentResponse303Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DecideConsentResponse400Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *DecideConsentResponse403Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *DecideConsentResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *DecideConsentResponse415Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DecideConsentResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DecideConsentResponse503Headers
+}
+
+// GetBody returns the raw response body bytes
+func (r DecideConsentResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DecideConsentResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DecideConsentResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DecideConsentResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// IntrospectTokenResponse200Headers the declared response headers of an HTTP 200 response for IntrospectToken
+type IntrospectTokenResponse200Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// IntrospectTokenResponse400Headers the declared response headers of an HTTP 400 response for IntrospectToken
+type IntrospectTokenResponse400Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// IntrospectTokenResponse401Headers the declared response headers of an HTTP 401 response for IntrospectToken
+type IntrospectTokenResponse401Headers struct {
+	CacheControl    string
+	Pragma          string
+	WWWAuthenticate string
+}
+
+// IntrospectTokenResponse413Headers the declared response headers of an HTTP 413 response for IntrospectToken
+type IntrospectTokenResponse413Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// IntrospectTokenResponse415Headers the declared response headers of an HTTP 415 response for IntrospectToken
+type IntrospectTokenResponse415Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// IntrospectTokenResponse500Headers the declared response headers of an HTTP 500 response for IntrospectToken
+type IntrospectTokenResponse500Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// IntrospectTokenResponse503Headers the declared response headers of an HTTP 503 response for IntrospectToken
+type IntrospectTokenResponse503Headers struct {
+	CacheControl string
+	Pragma       string
+	RetryAfter   int
+}
+
+type IntrospectTokenResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Introspected
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *TokenRefused
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ClientUnauthorized
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *ContentTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedFormType
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ServerError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *IntrospectTokenResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *IntrospectTokenResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *IntrospectTokenResponse401Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *IntrospectTokenResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *IntrospectTokenResponse415Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *IntrospectTokenResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *IntrospectTokenResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r IntrospectTokenResponse) GetJSON200() *Introspected {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r IntrospectTokenResponse) GetJSON400() *TokenRefused {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r IntrospectTokenResponse) GetJSON401() *ClientUnauthorized {
+	return r.JSON401
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r IntrospectTokenResponse) GetApplicationProblemJSON413() *ContentTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r IntrospectTokenResponse) GetApplicationProblemJSON415() *UnsupportedFormType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r IntrospectTokenResponse) GetApplicationProblemJSON500() *ServerError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r IntrospectTokenResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r IntrospectTokenResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r IntrospectTokenResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r IntrospectTokenResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r IntrospectTokenResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetJSONWebKeySetResponse200Headers the declared response headers of an HTTP 200 response for GetJSONWebKeySet
 type GetJSONWebKeySetResponse200Headers struct {
 	CacheControl string
@@ -3833,6 +6453,13 @@ type GetJSONWebKeySetResponse500Headers struct {
 	Pragma       string
 }
 
+// GetJSONWebKeySetResponse503Headers the declared response headers of an HTTP 503 response for GetJSONWebKeySet
+type GetJSONWebKeySetResponse503Headers struct {
+	CacheControl string
+	Pragma       string
+	RetryAfter   int
+}
+
 type GetJSONWebKeySetResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -3840,10 +6467,14 @@ type GetJSONWebKeySetResponse struct {
 	JSON200 *JSONWebKeySet
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *ServerError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetJSONWebKeySetResponse200Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *GetJSONWebKeySetResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetJSONWebKeySetResponse503Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -3854,6 +6485,11 @@ func (r GetJSONWebKeySetResponse) GetJSON200() *JSONWebKeySet {
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
 func (r GetJSONWebKeySetResponse) GetApplicationProblemJSON500() *ServerError {
 	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetJSONWebKeySetResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
 }
 
 // GetBody returns the raw response body bytes
@@ -4379,6 +7015,171 @@ func (r UpdateClientResponse) ContentType() string {
 	return ""
 }
 
+// RevokeTokenResponse200Headers the declared response headers of an HTTP 200 response for RevokeToken
+type RevokeTokenResponse200Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// RevokeTokenResponse400Headers the declared response headers of an HTTP 400 response for RevokeToken
+type RevokeTokenResponse400Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// RevokeTokenResponse401Headers the declared response headers of an HTTP 401 response for RevokeToken
+type RevokeTokenResponse401Headers struct {
+	CacheControl    string
+	Pragma          string
+	WWWAuthenticate string
+}
+
+// RevokeTokenResponse413Headers the declared response headers of an HTTP 413 response for RevokeToken
+type RevokeTokenResponse413Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// RevokeTokenResponse415Headers the declared response headers of an HTTP 415 response for RevokeToken
+type RevokeTokenResponse415Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// RevokeTokenResponse500Headers the declared response headers of an HTTP 500 response for RevokeToken
+type RevokeTokenResponse500Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// RevokeTokenResponse503Headers the declared response headers of an HTTP 503 response for RevokeToken
+type RevokeTokenResponse503Headers struct {
+	CacheControl string
+	Pragma       string
+	RetryAfter   int
+}
+
+type RevokeTokenResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *TokenRefused
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ClientUnauthorized
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *ContentTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedFormType
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ServerError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RevokeTokenResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *RevokeTokenResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RevokeTokenResponse401Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *RevokeTokenResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *RevokeTokenResponse415Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *RevokeTokenResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *RevokeTokenResponse503Headers
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r RevokeTokenResponse) GetJSON400() *TokenRefused {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r RevokeTokenResponse) GetJSON401() *ClientUnauthorized {
+	return r.JSON401
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r RevokeTokenResponse) GetApplicationProblemJSON413() *ContentTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r RevokeTokenResponse) GetApplicationProblemJSON415() *UnsupportedFormType {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r RevokeTokenResponse) GetApplicationProblemJSON500() *ServerError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r RevokeTokenResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokeTokenResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeTokenResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeTokenResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeTokenResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// IssueTokenResponse200Headers the declared response headers of an HTTP 200 response for IssueToken
+type IssueTokenResponse200Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// IssueTokenResponse400Headers the declared response headers of an HTTP 400 response for IssueToken
+type IssueTokenResponse400Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// IssueTokenResponse401Headers the declared response headers of an HTTP 401 response for IssueToken
+type IssueTokenResponse401Headers struct {
+	CacheControl    string
+	Pragma          string
+	WWWAuthenticate string
+}
+
+// IssueTokenResponse413Headers the declared response headers of an HTTP 413 response for IssueToken
+type IssueTokenResponse413Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// IssueTokenResponse415Headers the declared response headers of an HTTP 415 response for IssueToken
+type IssueTokenResponse415Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
 // IssueTokenResponse500Headers the declared response headers of an HTTP 500 response for IssueToken
 type IssueTokenResponse500Headers struct {
 	CacheControl string
@@ -4395,14 +7196,59 @@ type IssueTokenResponse503Headers struct {
 type IssueTokenResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Tokens
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *TokenRefused
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *ClientUnauthorized
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *ContentTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedFormType
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *ServerError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *IssueTokenResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *IssueTokenResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *IssueTokenResponse401Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *IssueTokenResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *IssueTokenResponse415Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *IssueTokenResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *IssueTokenResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r IssueTokenResponse) GetJSON200() *Tokens {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r IssueTokenResponse) GetJSON400() *TokenRefused {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r IssueTokenResponse) GetJSON401() *ClientUnauthorized {
+	return r.JSON401
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r IssueTokenResponse) GetApplicationProblemJSON413() *ContentTooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r IssueTokenResponse) GetApplicationProblemJSON415() *UnsupportedFormType {
+	return r.ApplicationProblemJSON415
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -4444,6 +7290,26 @@ func (r IssueTokenResponse) ContentType() string {
 	return ""
 }
 
+// GetUserInfoResponse200Headers the declared response headers of an HTTP 200 response for GetUserInfo
+type GetUserInfoResponse200Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// GetUserInfoResponse401Headers the declared response headers of an HTTP 401 response for GetUserInfo
+type GetUserInfoResponse401Headers struct {
+	CacheControl    string
+	Pragma          string
+	WWWAuthenticate string
+}
+
+// GetUserInfoResponse403Headers the declared response headers of an HTTP 403 response for GetUserInfo
+type GetUserInfoResponse403Headers struct {
+	CacheControl    string
+	Pragma          string
+	WWWAuthenticate string
+}
+
 // GetUserInfoResponse500Headers the declared response headers of an HTTP 500 response for GetUserInfo
 type GetUserInfoResponse500Headers struct {
 	CacheControl string
@@ -4460,14 +7326,41 @@ type GetUserInfoResponse503Headers struct {
 type GetUserInfoResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *UserInfo
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *TokenUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *TokenForbidden
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *ServerError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetUserInfoResponse200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetUserInfoResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetUserInfoResponse403Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *GetUserInfoResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetUserInfoResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetUserInfoResponse) GetJSON200() *UserInfo {
+	return r.JSON200
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetUserInfoResponse) GetJSON401() *TokenUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetUserInfoResponse) GetJSON403() *TokenForbidden {
+	return r.JSON403
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -4509,6 +7402,32 @@ func (r GetUserInfoResponse) ContentType() string {
 	return ""
 }
 
+// GetUserInfoByFormResponse200Headers the declared response headers of an HTTP 200 response for GetUserInfoByForm
+type GetUserInfoByFormResponse200Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// GetUserInfoByFormResponse401Headers the declared response headers of an HTTP 401 response for GetUserInfoByForm
+type GetUserInfoByFormResponse401Headers struct {
+	CacheControl    string
+	Pragma          string
+	WWWAuthenticate string
+}
+
+// GetUserInfoByFormResponse403Headers the declared response headers of an HTTP 403 response for GetUserInfoByForm
+type GetUserInfoByFormResponse403Headers struct {
+	CacheControl    string
+	Pragma          string
+	WWWAuthenticate string
+}
+
+// GetUserInfoByFormResponse413Headers the declared response headers of an HTTP 413 response for GetUserInfoByForm
+type GetUserInfoByFormResponse413Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
 // GetUserInfoByFormResponse500Headers the declared response headers of an HTTP 500 response for GetUserInfoByForm
 type GetUserInfoByFormResponse500Headers struct {
 	CacheControl string
@@ -4525,14 +7444,50 @@ type GetUserInfoByFormResponse503Headers struct {
 type GetUserInfoByFormResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *UserInfo
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *TokenUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *TokenForbidden
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *ContentTooLarge
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *ServerError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetUserInfoByFormResponse200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetUserInfoByFormResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetUserInfoByFormResponse403Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *GetUserInfoByFormResponse413Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *GetUserInfoByFormResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetUserInfoByFormResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetUserInfoByFormResponse) GetJSON200() *UserInfo {
+	return r.JSON200
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetUserInfoByFormResponse) GetJSON401() *TokenUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetUserInfoByFormResponse) GetJSON403() *TokenForbidden {
+	return r.JSON403
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r GetUserInfoByFormResponse) GetApplicationProblemJSON413() *ContentTooLarge {
+	return r.ApplicationProblemJSON413
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -4813,6 +7768,66 @@ func (c *ClientWithResponses) GetOpenIDConfigurationWithResponse(ctx context.Con
 	return ParseGetOpenIDConfigurationResponse(rsp)
 }
 
+// ShowAccountWithResponse What the user has connected
+//
+// The clients that can act for the user who is logged in, and since when. Without a session the user is sent to `/login` first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /account (the `ShowAccount` operationId).
+func (c *ClientWithResponses) ShowAccountWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ShowAccountResponse, error) {
+	rsp, err := c.ShowAccount(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseShowAccountResponse(rsp)
+}
+
+// DisconnectClientWithBodyWithResponse Disconnect a client
+//
+// Ends all tokens of the client for this user, and forgets what the user approved. Refused when it comes from another site.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /account/disconnect (the `DisconnectClient` operationId).
+func (c *ClientWithResponses) DisconnectClientWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DisconnectClientResponse, error) {
+	rsp, err := c.DisconnectClientWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDisconnectClientResponse(rsp)
+}
+
+// DisconnectClientWithFormdataBodyWithResponse Disconnect a client
+//
+// Ends all tokens of the client for this user, and forgets what the user approved. Refused when it comes from another site.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /account/disconnect (the `DisconnectClient` operationId).
+func (c *ClientWithResponses) DisconnectClientWithFormdataBodyWithResponse(ctx context.Context, body DisconnectClientFormdataRequestBody, reqEditors ...RequestEditorFn) (*DisconnectClientResponse, error) {
+	rsp, err := c.DisconnectClientWithFormdataBody(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDisconnectClientResponse(rsp)
+}
+
+// LogOutWithResponse Log out
+//
+// Ends the session of this browser. Refused when it comes from another site.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /account/logout (the `LogOut` operationId).
+func (c *ClientWithResponses) LogOutWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*LogOutResponse, error) {
+	rsp, err := c.LogOut(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLogOutResponse(rsp)
+}
+
 // GetDocsWithResponse Documentation for people
 //
 // A page that says where things are and what each error means.
@@ -4858,39 +7873,185 @@ func (c *ClientWithResponses) GetHealthWithResponse(ctx context.Context, reqEdit
 	return ParseGetHealthResponse(rsp)
 }
 
-// AuthorizeWithResponse Authorize (not served yet)
+// ShowLoginWithResponse Log in
 //
-// Advertised under its final address (RFC 6749 §3.1); answers 503.
+// A page on which the user logs in or, where the server has an upstream OpenID Provider, the way there.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /login (the `ShowLogin` operationId).
+func (c *ClientWithResponses) ShowLoginWithResponse(ctx context.Context, params *ShowLoginParams, reqEditors ...RequestEditorFn) (*ShowLoginResponse, error) {
+	rsp, err := c.ShowLogin(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseShowLoginResponse(rsp)
+}
+
+// LogInWithBodyWithResponse Log in by the form of the page
+//
+// The name and, where users are kept in a file, the password. Refused when it comes from another site.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /login (the `LogIn` operationId).
+func (c *ClientWithResponses) LogInWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LogInResponse, error) {
+	rsp, err := c.LogInWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLogInResponse(rsp)
+}
+
+// LogInWithFormdataBodyWithResponse Log in by the form of the page
+//
+// The name and, where users are kept in a file, the password. Refused when it comes from another site.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /login (the `LogIn` operationId).
+func (c *ClientWithResponses) LogInWithFormdataBodyWithResponse(ctx context.Context, body LogInFormdataRequestBody, reqEditors ...RequestEditorFn) (*LogInResponse, error) {
+	rsp, err := c.LogInWithFormdataBody(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLogInResponse(rsp)
+}
+
+// CompleteLoginWithResponse Come back from the upstream provider
+//
+// Where the upstream OpenID Provider sends the user back to (OpenID Connect Core 1.0 §3.1.2.5). Register it there as the redirect URI.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /login/callback (the `CompleteLogin` operationId).
+func (c *ClientWithResponses) CompleteLoginWithResponse(ctx context.Context, params *CompleteLoginParams, reqEditors ...RequestEditorFn) (*CompleteLoginResponse, error) {
+	rsp, err := c.CompleteLogin(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCompleteLoginResponse(rsp)
+}
+
+// AuthorizeWithResponse Authorize a client
+//
+// Where a client sends its user (RFC 6749 §4.1.1). PKCE with S256 is required of every client
+// (RFC 7636). Without a session the user is sent to `/login` first; where the user has to
+// decide, the answer is a page; otherwise the user goes back to the client with `code`,
+// `state` and `iss` (RFC 9207).
+//
+// An error goes back to the client in the same way, with `error` and `error_description`,
+// once client and redirect URI are known to be sound; before that it is a page here. Where
+// nobody has logged in yet, it goes back at once only to a loopback redirect URI or a trusted
+// host, since anyone can register a redirect URI (RFC 9700 §4.11.2); otherwise a page shows
+// the error, and a link.
+//
+// A parameter without a value counts as omitted; a repeated one is refused (RFC 6749 §3.1).
 //
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /oauth/authorize (the `Authorize` operationId).
-func (c *ClientWithResponses) AuthorizeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*AuthorizeResponse, error) {
-	rsp, err := c.Authorize(ctx, reqEditors...)
+func (c *ClientWithResponses) AuthorizeWithResponse(ctx context.Context, params *AuthorizeParams, reqEditors ...RequestEditorFn) (*AuthorizeResponse, error) {
+	rsp, err := c.Authorize(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
 	return ParseAuthorizeResponse(rsp)
 }
 
-// AuthorizeByFormWithResponse Authorize by form (not served yet)
+// AuthorizeByFormWithBodyWithResponse Authorize a client, the request in a form
 //
-// Advertised under its final address (RFC 6749 §3.1); answers 503.
+// The same request as a form (OpenID Connect Core 1.0 §3.1.2.1). It is sent on to the same address by `GET`.
 //
-// Returns a wrapper object for the known response body format(s).
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /oauth/authorize (the `AuthorizeByForm` operationId).
-func (c *ClientWithResponses) AuthorizeByFormWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*AuthorizeByFormResponse, error) {
-	rsp, err := c.AuthorizeByForm(ctx, reqEditors...)
+func (c *ClientWithResponses) AuthorizeByFormWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AuthorizeByFormResponse, error) {
+	rsp, err := c.AuthorizeByFormWithBody(ctx, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
 	return ParseAuthorizeByFormResponse(rsp)
 }
 
+// AuthorizeByFormWithFormdataBodyWithResponse Authorize a client, the request in a form
+//
+// The same request as a form (OpenID Connect Core 1.0 §3.1.2.1). It is sent on to the same address by `GET`.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /oauth/authorize (the `AuthorizeByForm` operationId).
+func (c *ClientWithResponses) AuthorizeByFormWithFormdataBodyWithResponse(ctx context.Context, body AuthorizeByFormFormdataRequestBody, reqEditors ...RequestEditorFn) (*AuthorizeByFormResponse, error) {
+	rsp, err := c.AuthorizeByFormWithFormdataBody(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAuthorizeByFormResponse(rsp)
+}
+
+// DecideConsentWithBodyWithResponse Approve or deny
+//
+// The form of the page that asks the user. The whole authorization request is judged again; if what the page showed is no longer what would be approved, the question is asked anew. Refused when it comes from another site.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /oauth/consent (the `DecideConsent` operationId).
+func (c *ClientWithResponses) DecideConsentWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideConsentResponse, error) {
+	rsp, err := c.DecideConsentWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDecideConsentResponse(rsp)
+}
+
+// DecideConsentWithFormdataBodyWithResponse Approve or deny
+//
+// The form of the page that asks the user. The whole authorization request is judged again; if what the page showed is no longer what would be approved, the question is asked anew. Refused when it comes from another site.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /oauth/consent (the `DecideConsent` operationId).
+func (c *ClientWithResponses) DecideConsentWithFormdataBodyWithResponse(ctx context.Context, body DecideConsentFormdataRequestBody, reqEditors ...RequestEditorFn) (*DecideConsentResponse, error) {
+	rsp, err := c.DecideConsentWithFormdataBody(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDecideConsentResponse(rsp)
+}
+
+// IntrospectTokenWithBodyWithResponse Is an access token valid
+//
+// For resource servers that the operator configured (RFC 7662 §2). A token whose audience is not the resource server's is `active: false`, as is one that has ended.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /oauth/introspect (the `IntrospectToken` operationId).
+func (c *ClientWithResponses) IntrospectTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IntrospectTokenResponse, error) {
+	rsp, err := c.IntrospectTokenWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIntrospectTokenResponse(rsp)
+}
+
+// IntrospectTokenWithFormdataBodyWithResponse Is an access token valid
+//
+// For resource servers that the operator configured (RFC 7662 §2). A token whose audience is not the resource server's is `active: false`, as is one that has ended.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /oauth/introspect (the `IntrospectToken` operationId).
+func (c *ClientWithResponses) IntrospectTokenWithFormdataBodyWithResponse(ctx context.Context, body IntrospectTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*IntrospectTokenResponse, error) {
+	rsp, err := c.IntrospectTokenWithFormdataBody(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIntrospectTokenResponse(rsp)
+}
+
 // GetJSONWebKeySetWithResponse Signing keys
 //
-// The keys that sign this server's tokens (RFC 7517 §5). The set is empty until tokens are issued.
+// The keys that sign this server's tokens (RFC 7517 §5), those that are about to sign and those that lately did.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -5029,24 +8190,85 @@ func (c *ClientWithResponses) UpdateClientWithResponse(ctx context.Context, clie
 	return ParseUpdateClientResponse(rsp)
 }
 
-// IssueTokenWithResponse Token (not served yet)
+// RevokeTokenWithBodyWithResponse Revoke a token
 //
-// Advertised under its final address (RFC 6749 §3.2); answers 503.
+// Ends an access or refresh token, and with it all that came of the same approval (RFC 7009 §2.1). An unknown token is no error (RFC 7009 §2.2).
 //
-// Returns a wrapper object for the known response body format(s).
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /oauth/revoke (the `RevokeToken` operationId).
+func (c *ClientWithResponses) RevokeTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RevokeTokenResponse, error) {
+	rsp, err := c.RevokeTokenWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeTokenResponse(rsp)
+}
+
+// RevokeTokenWithFormdataBodyWithResponse Revoke a token
+//
+// Ends an access or refresh token, and with it all that came of the same approval (RFC 7009 §2.1). An unknown token is no error (RFC 7009 §2.2).
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /oauth/revoke (the `RevokeToken` operationId).
+func (c *ClientWithResponses) RevokeTokenWithFormdataBodyWithResponse(ctx context.Context, body RevokeTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*RevokeTokenResponse, error) {
+	rsp, err := c.RevokeTokenWithFormdataBody(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeTokenResponse(rsp)
+}
+
+// IssueTokenWithBodyWithResponse Get tokens
+//
+// Redeems an authorization code (RFC 6749 §4.1.3, RFC 7636 §4.5) or a refresh token
+// (RFC 6749 §6). A code can be used once, within 60 seconds; a second use ends what the first
+// one issued. A refresh token is replaced each time, and the use of an old one ends all that
+// came of the same approval (RFC 9700 §4.14.2).
+//
+// The client authenticates as it registered: by nothing but `client_id`, by HTTP Basic, by
+// `client_secret` in the form, or by a signed assertion (RFC 7523 §2.2). A client that never
+// chose a method may use Basic or the form. An unknown client is answered 401
+// `invalid_client`, on which connectors register anew.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /oauth/token (the `IssueToken` operationId).
-func (c *ClientWithResponses) IssueTokenWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*IssueTokenResponse, error) {
-	rsp, err := c.IssueToken(ctx, reqEditors...)
+func (c *ClientWithResponses) IssueTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IssueTokenResponse, error) {
+	rsp, err := c.IssueTokenWithBody(ctx, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
 	return ParseIssueTokenResponse(rsp)
 }
 
-// GetUserInfoWithResponse User info (not served yet)
+// IssueTokenWithFormdataBodyWithResponse Get tokens
 //
-// Advertised under its final address (OpenID Connect Core 1.0 §5.3); answers 503.
+// Redeems an authorization code (RFC 6749 §4.1.3, RFC 7636 §4.5) or a refresh token
+// (RFC 6749 §6). A code can be used once, within 60 seconds; a second use ends what the first
+// one issued. A refresh token is replaced each time, and the use of an old one ends all that
+// came of the same approval (RFC 9700 §4.14.2).
+//
+// The client authenticates as it registered: by nothing but `client_id`, by HTTP Basic, by
+// `client_secret` in the form, or by a signed assertion (RFC 7523 §2.2). A client that never
+// chose a method may use Basic or the form. An unknown client is answered 401
+// `invalid_client`, on which connectors register anew.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /oauth/token (the `IssueToken` operationId).
+func (c *ClientWithResponses) IssueTokenWithFormdataBodyWithResponse(ctx context.Context, body IssueTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*IssueTokenResponse, error) {
+	rsp, err := c.IssueTokenWithFormdataBody(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIssueTokenResponse(rsp)
+}
+
+// GetUserInfoWithResponse Claims about the user
+//
+// For an access token with the scope `openid` whose audience is the issuer (OpenID Connect Core 1.0 §5.3): `sub`, with `profile` also `name`, with `email` also `email` and `email_verified`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -5059,9 +8281,9 @@ func (c *ClientWithResponses) GetUserInfoWithResponse(ctx context.Context, reqEd
 	return ParseGetUserInfoResponse(rsp)
 }
 
-// GetUserInfoByFormWithResponse User info by form (not served yet)
+// GetUserInfoByFormWithResponse Claims about the user, asked for by POST
 //
-// Advertised under its final address (OpenID Connect Core 1.0 §5.3); answers 503.
+// The same; the access token stands in the `Authorization` header.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -5240,6 +8462,370 @@ func ParseGetOpenIDConfigurationResponse(rsp *http.Response) (*GetOpenIDConfigur
 			headers.Pragma = value
 		}
 		response.Headers500 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseShowAccountResponse parses an HTTP response from a ShowAccountWithResponse call
+func ParseShowAccountResponse(rsp *http.Response) (*ShowAccountResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ShowAccountResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ShowAccountResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 302:
+		var headers ShowAccountResponse302Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = &value
+		}
+		response.Headers302 = &headers
+	case rsp.StatusCode == 500:
+		var headers ShowAccountResponse500Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ShowAccountResponse503Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDisconnectClientResponse parses an HTTP response from a DisconnectClientWithResponse call
+func ParseDisconnectClientResponse(rsp *http.Response) (*DisconnectClientResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DisconnectClientResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 303:
+		var headers DisconnectClientResponse303Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = &value
+		}
+		response.Headers303 = &headers
+	case rsp.StatusCode == 400:
+		var headers DisconnectClientResponse400Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 403:
+		var headers DisconnectClientResponse403Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 413:
+		var headers DisconnectClientResponse413Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers DisconnectClientResponse415Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 500:
+		var headers DisconnectClientResponse500Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers DisconnectClientResponse503Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseLogOutResponse parses an HTTP response from a LogOutWithResponse call
+func ParseLogOutResponse(rsp *http.Response) (*LogOutResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &LogOutResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 303:
+		var headers LogOutResponse303Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = &value
+		}
+		response.Headers303 = &headers
+	case rsp.StatusCode == 403:
+		var headers LogOutResponse403Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 413:
+		var headers LogOutResponse413Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 500:
+		var headers LogOutResponse500Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers LogOutResponse503Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
 	}
 
 	return response, nil
@@ -5427,6 +9013,480 @@ func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 	return response, nil
 }
 
+// ParseShowLoginResponse parses an HTTP response from a ShowLoginWithResponse call
+func ParseShowLoginResponse(rsp *http.Response) (*ShowLoginResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ShowLoginResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ShowLoginResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 302:
+		var headers ShowLoginResponse302Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = &value
+		}
+		response.Headers302 = &headers
+	case rsp.StatusCode == 400:
+		var headers ShowLoginResponse400Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 403:
+		var headers ShowLoginResponse403Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers ShowLoginResponse429Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ShowLoginResponse500Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ShowLoginResponse503Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseLogInResponse parses an HTTP response from a LogInWithResponse call
+func ParseLogInResponse(rsp *http.Response) (*LogInResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &LogInResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 303:
+		var headers LogInResponse303Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = &value
+		}
+		response.Headers303 = &headers
+	case rsp.StatusCode == 400:
+		var headers LogInResponse400Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 403:
+		var headers LogInResponse403Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 413:
+		var headers LogInResponse413Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers LogInResponse415Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers LogInResponse429Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers LogInResponse500Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers LogInResponse503Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCompleteLoginResponse parses an HTTP response from a CompleteLoginWithResponse call
+func ParseCompleteLoginResponse(rsp *http.Response) (*CompleteLoginResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CompleteLoginResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 302:
+		var headers CompleteLoginResponse302Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = &value
+		}
+		response.Headers302 = &headers
+	case rsp.StatusCode == 400:
+		var headers CompleteLoginResponse400Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 403:
+		var headers CompleteLoginResponse403Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 500:
+		var headers CompleteLoginResponse500Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers CompleteLoginResponse503Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseAuthorizeResponse parses an HTTP response from a AuthorizeWithResponse call
 func ParseAuthorizeResponse(rsp *http.Response) (*AuthorizeResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -5441,23 +9501,74 @@ func ParseAuthorizeResponse(rsp *http.Response) (*AuthorizeResponse, error) {
 	}
 
 	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest ServerError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
+	case rsp.StatusCode == 200:
+		var headers AuthorizeResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
 		}
-		response.ApplicationProblemJSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest Unavailable
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
+		response.Headers200 = &headers
+	case rsp.StatusCode == 302:
+		var headers AuthorizeResponse302Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
 		}
-		response.ApplicationProblemJSON503 = &dest
-
-	}
-
-	switch {
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = &value
+		}
+		response.Headers302 = &headers
+	case rsp.StatusCode == 400:
+		var headers AuthorizeResponse400Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 403:
+		var headers AuthorizeResponse403Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers403 = &headers
 	case rsp.StatusCode == 500:
 		var headers AuthorizeResponse500Headers
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
@@ -5518,23 +9629,81 @@ func ParseAuthorizeByFormResponse(rsp *http.Response) (*AuthorizeByFormResponse,
 	}
 
 	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest ServerError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
+	case rsp.StatusCode == 303:
+		var headers AuthorizeByFormResponse303Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
 		}
-		response.ApplicationProblemJSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest Unavailable
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
 		}
-		response.ApplicationProblemJSON503 = &dest
-
-	}
-
-	switch {
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = &value
+		}
+		response.Headers303 = &headers
+	case rsp.StatusCode == 400:
+		var headers AuthorizeByFormResponse400Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 413:
+		var headers AuthorizeByFormResponse413Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers AuthorizeByFormResponse415Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers415 = &headers
 	case rsp.StatusCode == 500:
 		var headers AuthorizeByFormResponse500Headers
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
@@ -5554,6 +9723,362 @@ func ParseAuthorizeByFormResponse(rsp *http.Response) (*AuthorizeByFormResponse,
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers AuthorizeByFormResponse503Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDecideConsentResponse parses an HTTP response from a DecideConsentWithResponse call
+func ParseDecideConsentResponse(rsp *http.Response) (*DecideConsentResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DecideConsentResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 303:
+		var headers DecideConsentResponse303Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = &value
+		}
+		response.Headers303 = &headers
+	case rsp.StatusCode == 400:
+		var headers DecideConsentResponse400Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 403:
+		var headers DecideConsentResponse403Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 413:
+		var headers DecideConsentResponse413Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers DecideConsentResponse415Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 500:
+		var headers DecideConsentResponse500Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers DecideConsentResponse503Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseIntrospectTokenResponse parses an HTTP response from a IntrospectTokenWithResponse call
+func ParseIntrospectTokenResponse(rsp *http.Response) (*IntrospectTokenResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IntrospectTokenResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Introspected
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest TokenRefused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ClientUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedFormType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ServerError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers IntrospectTokenResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers IntrospectTokenResponse400Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers IntrospectTokenResponse401Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 413:
+		var headers IntrospectTokenResponse413Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers IntrospectTokenResponse415Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 500:
+		var headers IntrospectTokenResponse500Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers IntrospectTokenResponse503Headers
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
@@ -5609,6 +10134,13 @@ func ParseGetJSONWebKeySetResponse(rsp *http.Response) (*GetJSONWebKeySetRespons
 		}
 		response.ApplicationProblemJSON500 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
 	}
 
 	switch {
@@ -5639,6 +10171,30 @@ func ParseGetJSONWebKeySetResponse(rsp *http.Response) (*GetJSONWebKeySetRespons
 			headers.Pragma = value
 		}
 		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetJSONWebKeySetResponse503Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
 	}
 
 	return response, nil
@@ -6375,20 +10931,51 @@ func ParseUpdateClientResponse(rsp *http.Response) (*UpdateClientResponse, error
 	return response, nil
 }
 
-// ParseIssueTokenResponse parses an HTTP response from a IssueTokenWithResponse call
-func ParseIssueTokenResponse(rsp *http.Response) (*IssueTokenResponse, error) {
+// ParseRevokeTokenResponse parses an HTTP response from a RevokeTokenWithResponse call
+func ParseRevokeTokenResponse(rsp *http.Response) (*RevokeTokenResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &IssueTokenResponse{
+	response := &RevokeTokenResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest TokenRefused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ClientUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedFormType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest ServerError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -6406,6 +10993,302 @@ func ParseIssueTokenResponse(rsp *http.Response) (*IssueTokenResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers RevokeTokenResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers RevokeTokenResponse400Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers RevokeTokenResponse401Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 413:
+		var headers RevokeTokenResponse413Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers RevokeTokenResponse415Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 500:
+		var headers RevokeTokenResponse500Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers RevokeTokenResponse503Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseIssueTokenResponse parses an HTTP response from a IssueTokenWithResponse call
+func ParseIssueTokenResponse(rsp *http.Response) (*IssueTokenResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IssueTokenResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Tokens
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest TokenRefused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest ClientUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedFormType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ServerError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers IssueTokenResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers IssueTokenResponse400Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers IssueTokenResponse401Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 413:
+		var headers IssueTokenResponse413Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers IssueTokenResponse415Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers415 = &headers
 	case rsp.StatusCode == 500:
 		var headers IssueTokenResponse500Headers
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
@@ -6466,6 +11349,27 @@ func ParseGetUserInfoResponse(rsp *http.Response) (*GetUserInfoResponse, error) 
 	}
 
 	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest UserInfo
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest TokenUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest TokenForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest ServerError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -6483,6 +11387,71 @@ func ParseGetUserInfoResponse(rsp *http.Response) (*GetUserInfoResponse, error) 
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers GetUserInfoResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetUserInfoResponse401Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetUserInfoResponse403Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers403 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetUserInfoResponse500Headers
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
@@ -6543,6 +11512,34 @@ func ParseGetUserInfoByFormResponse(rsp *http.Response) (*GetUserInfoByFormRespo
 	}
 
 	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest UserInfo
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest TokenUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest TokenForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest ServerError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -6560,6 +11557,88 @@ func ParseGetUserInfoByFormResponse(rsp *http.Response) (*GetUserInfoByFormRespo
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers GetUserInfoByFormResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetUserInfoByFormResponse401Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetUserInfoByFormResponse403Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 413:
+		var headers GetUserInfoByFormResponse413Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers413 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetUserInfoByFormResponse500Headers
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {

@@ -1,5 +1,6 @@
-// Package config reads the environment into one validated struct. Everything that is
-// wrong is reported at once, and nothing starts before it is right.
+// Package config reads the environment, and the file that it may name, into one validated
+// struct. Everything that is wrong is reported at once, and nothing starts before it is
+// right.
 package config
 
 import (
@@ -9,12 +10,17 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caarlos0/env/v11"
 
+	"github.com/seed-9c856424/registrar/internal/authorization"
+	"github.com/seed-9c856424/registrar/internal/credential"
 	"github.com/seed-9c856424/registrar/internal/oauth"
 	"github.com/seed-9c856424/registrar/internal/tenant"
 )
@@ -48,6 +54,35 @@ type Config struct {
 	Envelope Envelope   `env:"ENVELOPE" envDefault:"negotiated"`
 	MaxBody  BodySize   `env:"MAX_BODY" envDefault:"65536"`
 	LogLevel slog.Level `env:"LOG_LEVEL" envDefault:"info"`
+
+	// SecretKey may be empty with SQLite: see [Config.SecretKeyFile].
+	SecretKey SecretKey `env:"SECRET_KEY"`
+
+	UpstreamIssuer       string            `env:"UPSTREAM_ISSUER"`
+	UpstreamClientID     string            `env:"UPSTREAM_CLIENT_ID"`
+	UpstreamClientSecret credential.Secret `env:"UPSTREAM_CLIENT_SECRET"`
+	UpstreamScopes       Words             `env:"UPSTREAM_SCOPES" envDefault:"openid profile email"`
+	UsersFile            string            `env:"USERS_FILE"`
+
+	LoginEmailDomains  Words `env:"LOGIN_EMAIL_DOMAINS"`
+	LoginHostedDomains Words `env:"LOGIN_HOSTED_DOMAINS"`
+	LoginGroups        Words `env:"LOGIN_GROUPS"`
+	LoginSubjects      Words `env:"LOGIN_SUBJECTS"`
+	AllowAnyUser       bool  `env:"ALLOW_ANY_USER"`
+
+	// Resources are in normal form.
+	Resources            Words           `env:"RESOURCES"`
+	TrustedRedirectHosts Words           `env:"TRUSTED_REDIRECT_HOSTS"`
+	RefreshGrace         time.Duration   `env:"REFRESH_GRACE"`
+	RecheckUpstream      bool            `env:"RECHECK_UPSTREAM"`
+	AccessTokenAlgorithm oauth.Algorithm `env:"ACCESS_TOKEN_ALG" envDefault:"ES256"`
+	IDTokenAlgorithm     oauth.Algorithm `env:"ID_TOKEN_ALG" envDefault:"RS256"`
+
+	// ConfigFile is the path of what File was read from.
+	ConfigFile string `env:"CONFIG"`
+	File       File   `env:"-"`
+
+	unknown []string
 }
 
 // Envelope says when a registration is wrapped.
@@ -59,26 +94,28 @@ const (
 	EnvelopeAlways     Envelope = "always"
 )
 
-// secretFiles are the settings that may hold a password and can be read from a file, named
+// secretFiles are the settings that may hold a secret and can be read from a file, named
 // by the same variable with the suffix _FILE.
-var secretFiles = []string{"DATABASE_URL", "REDIS_URL"}
+var secretFiles = []string{"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "UPSTREAM_CLIENT_SECRET"}
 
 // Load reads the configuration from the variables that start with Prefix; environ is in
 // the form of os.Environ. The error names every fault, one a line, and no secret.
 func Load(environ []string) (*Config, error) {
 	variables := env.ToMap(environ)
-	fileErr := readSecretFiles(variables)
-	c := &Config{}
-	parseErr := env.ParseWithOptions(c, env.Options{Environment: variables, Prefix: Prefix})
+	c, found := &Config{unknown: unknown(environ)}, &faults{}
+	readSecretFiles(variables, found)
+	addParseFaults(found, env.ParseWithOptions(c, env.Options{Environment: variables, Prefix: Prefix}))
 	c.fillIn()
-	if err := errors.Join(fileErr, parseFaults(parseErr), c.validate()); err != nil {
+	c.validate(found)
+	c.loadFile(found)
+	if err := found.err(); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-// Unknown returns the variables that look like settings and are none: misspelt, most likely.
-func Unknown(environ []string) []string {
+// unknown returns the variables that look like settings and are none: misspelt, most likely.
+func unknown(environ []string) []string {
 	known := map[string]bool{}
 	fields, _ := env.GetFieldParamsWithOptions(&Config{}, env.Options{Prefix: Prefix})
 	for _, field := range fields {
@@ -97,35 +134,30 @@ func Unknown(environ []string) []string {
 	return unknown
 }
 
-func readSecretFiles(variables map[string]string) (faults error) {
+func readSecretFiles(variables map[string]string, found *faults) {
 	for _, name := range secretFiles {
 		file, set := variables[Prefix+name+"_FILE"]
 		if !set {
 			continue
 		}
 		if _, twice := variables[Prefix+name]; twice {
-			faults = errors.Join(faults, fmt.Errorf("%s%s: set it or %s%s_FILE, not both", Prefix, name, Prefix, name))
+			found.add(name, fmt.Sprintf("set it or %s%s_FILE, not both", Prefix, name))
 			continue
 		}
 		secret, err := readSecret(file)
 		if err != nil {
-			faults = errors.Join(faults, fmt.Errorf("%s%s_FILE: %w", Prefix, name, err))
+			found.add(name+"_FILE", err.Error())
+			found.mark(name)
 			continue
 		}
 		variables[Prefix+name] = secret
 	}
-	return faults
 }
 
 // readSecret returns what the file holds, without the blanks around it. An empty file is
-// an error, or the default would silently take its place. Errors leave the path out: it
-// may be the secret itself, put into the wrong variable.
+// an error, or the default would silently take its place.
 func readSecret(file string) (string, error) {
-	content, err := os.ReadFile(file) //nolint:gosec // G304: the operator says which file
-	var at *fs.PathError
-	if errors.As(err, &at) {
-		return "", fmt.Errorf("the file cannot be read: %w", at.Err)
-	}
+	content, err := readFile(file)
 	secret := strings.TrimSpace(string(content))
 	if err == nil && secret == "" {
 		err = errors.New("the file is empty")
@@ -133,32 +165,44 @@ func readSecret(file string) (string, error) {
 	return secret, err
 }
 
-// parseFaults says each fault in a line that starts with the variable's name.
-func parseFaults(err error) error {
+// readFile leaves the path out of its errors: it may be a secret itself, put into the
+// wrong variable.
+func readFile(file string) ([]byte, error) {
+	content, err := os.ReadFile(file) //nolint:gosec // G304: the operator says which file
+	if err != nil {
+		return nil, fmt.Errorf("the file cannot be read: %w", pathless(err))
+	}
+	return content, nil
+}
+
+func pathless(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
+}
+
+// addParseFaults says what is wrong with values that are not of their variable's type.
+func addParseFaults(found *faults, err error) {
 	var all env.AggregateError
 	if !errors.As(err, &all) {
-		return err
+		return
 	}
-	var faults error
 	for _, one := range all.Errors {
 		var parse env.ParseError
 		if errors.As(one, &parse) {
-			one = fmt.Errorf("%s: %w", variableOf(parse.Name), parse.Err)
+			found.add(variableOf(parse.Name), parse.Err.Error())
+		} else {
+			found.lines = append(found.lines, one.Error())
 		}
-		faults = errors.Join(faults, one)
 	}
-	return faults
 }
 
+// variableOf returns the variable of a field of Config, without Prefix.
 func variableOf(field string) string {
-	fields, _ := env.GetFieldParamsWithOptions(&Config{}, env.Options{Prefix: Prefix})
-	at := slices.IndexFunc(fields, func(f env.FieldParams) bool {
-		return strings.EqualFold(strings.ReplaceAll(strings.TrimPrefix(f.Key, Prefix), "_", ""), field)
-	})
-	if at < 0 {
-		return field
-	}
-	return fields[at].Key
+	f, _ := reflect.TypeFor[Config]().FieldByName(field)
+	return f.Tag.Get("env")
 }
 
 const defaultPort = "8080"
@@ -178,6 +222,9 @@ func (c *Config) fillIn() {
 	if len(c.DefaultScopes) == 0 {
 		c.DefaultScopes = c.Scopes
 	}
+	for i, resource := range c.Resources {
+		c.Resources[i] = authorization.NormalResource(resource)
+	}
 }
 
 func portOf(addr string) string {
@@ -186,6 +233,19 @@ func portOf(addr string) string {
 		return defaultPort
 	}
 	return port
+}
+
+// sqliteScheme leads the URL of a database that is a file.
+const sqliteScheme = "sqlite://"
+
+// SecretKeyFile is where a generated secret key is kept while none is configured: beside
+// the database, if that is a file, and otherwise "".
+func (c *Config) SecretKeyFile() string {
+	path, isFile := strings.CutPrefix(c.DatabaseURL, sqliteScheme)
+	if !isFile {
+		return ""
+	}
+	return filepath.Clean(path) + ".key"
 }
 
 // Tenant is the tenant that the environment configures.
@@ -204,6 +264,16 @@ func (c *Config) Tenant() *tenant.Tenant {
 		StrictApplicationType: c.StrictApplicationType,
 		RevokeMisusedToken:    c.RevokeMisusedToken,
 		AllowedOrigins:        c.origins(),
+		Resources:             c.Resources,
+		TrustedRedirectHosts:  c.TrustedRedirectHosts,
+		ScopeTexts:            c.scopeTexts(),
+		ScopeRequirements:     c.File.ScopeRequirements,
+		LoginRequirement:      c.loginRequirement(),
+		RefreshGrace:          c.RefreshGrace,
+		RecheckUpstream:       c.RecheckUpstream,
+		AccessTokenAlgorithm:  c.AccessTokenAlgorithm,
+		IDTokenAlgorithm:      c.IDTokenAlgorithm,
+		ResourceServers:       c.File.ResourceServers,
 	}}
 }
 

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
@@ -10,7 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/seed-9c856424/registrar/internal/login"
 	"github.com/seed-9c856424/registrar/internal/oauth"
 	"github.com/seed-9c856424/registrar/internal/tenant"
 )
@@ -21,45 +21,86 @@ var (
 	schemeName   = regexp.MustCompile(`^[a-z][a-z0-9+.-]*$`)
 	issuerHost   = regexp.MustCompile(`^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$`)
 	issuerPath   = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$`)
+	domainName   = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$`)
+	visibleASCII = regexp.MustCompile(`^[\x21-\x7E]+$`)
 )
 
 // forbiddenSchemes can never be a redirect scheme, whatever an operator lists.
 var forbiddenSchemes = []string{"http", "https", "javascript", "data", "vbscript", "file", "blob", "about", "ws", "wss", "ftp"}
 
-func (c *Config) validate() error {
-	t := c.Tenant()
-	checks := []struct {
-		bad  bool
-		name string
-		rule string
-	}{
+// maxRefreshGrace bounds how long a refresh token that was replaced, and perhaps stolen,
+// is still good for one more.
+const maxRefreshGrace = 5 * time.Minute
+
+func (c *Config) validate(found *faults) {
+	checkIssuer(c.Issuer, found)
+	found.check(c.serverChecks())
+	found.check(c.registrationChecks())
+	found.check(c.loginChecks())
+	found.check(c.authorizationChecks())
+}
+
+const makeSecretKey = "make one with: openssl rand -base64 32"
+
+func (c *Config) serverChecks() []check {
+	return []check{
 		{!isListenAddress(c.Addr), "ADDR", "it must be host:port or :port, with a port from 0 to 65535"},
 		{!hasScheme(c.DatabaseURL, "sqlite", "postgres", "postgresql"), "DATABASE_URL", "it must begin with sqlite://, postgres:// or postgresql://"},
+		{hasScheme(c.DatabaseURL, "postgres", "postgresql") && len(c.SecretKey) == 0, "SECRET_KEY", "PostgreSQL needs it; " + makeSecretKey},
 		{c.RedisURL != "" && !hasScheme(c.RedisURL, "redis", "rediss", "unix"), "REDIS_URL", "it must begin with redis://, rediss:// or unix://"},
+		{!all(c.origins(), isOrigin), "CORS_ORIGINS", "it must be none, or each must be * or an origin such as https://app.example"},
+		{c.Envelope != EnvelopeNegotiated && c.Envelope != EnvelopeAlways, "ENVELOPE", "it must be negotiated or always"},
+	}
+}
+
+func (c *Config) registrationChecks() []check {
+	methods := c.Tenant().Policy.AuthMethods
+	return []check{
 		{c.RegistrationMode != "open", "REGISTRATION_MODE", "this version knows open alone"},
 		{len(c.Scopes) == 0 || !all(c.Scopes, scopeToken.MatchString), "SCOPES", "it must be scope tokens separated by spaces (RFC 6749 §3.3)"},
 		{!subset(c.DefaultScopes, c.Scopes), "DEFAULT_SCOPES", "each must be one of " + Prefix + "SCOPES"},
 		{c.ScopeOverflow != tenant.ScopeNarrow && c.ScopeOverflow != tenant.ScopeReject, "SCOPE_OVERFLOW", "it must be narrow or reject"},
-		{len(t.Policy.AuthMethods) == 0 || !subset(t.Policy.AuthMethods, knownMethods), "AUTH_METHODS", "each must be none, client_secret_basic, client_secret_post or private_key_jwt"},
-		{!slices.Contains(t.Policy.AuthMethods, c.DefaultAuthMethod), "DEFAULT_AUTH_METHOD", "it must be one of " + Prefix + "AUTH_METHODS"},
+		{len(methods) == 0 || !subset(methods, knownMethods), "AUTH_METHODS", "each must be none, client_secret_basic, client_secret_post or private_key_jwt"},
+		{!slices.Contains(methods, c.DefaultAuthMethod), "DEFAULT_AUTH_METHOD", "it must be one of " + Prefix + "AUTH_METHODS"},
 		{!all(c.CustomSchemes, isCustomScheme), "CUSTOM_SCHEMES", "each must be a private-use scheme in lower case, without colon"},
-		{!all(c.origins(), isOrigin), "CORS_ORIGINS", "it must be none, or each must be * or an origin such as https://app.example"},
-		{c.Envelope != EnvelopeNegotiated && c.Envelope != EnvelopeAlways, "ENVELOPE", "it must be negotiated or always"},
 	}
-	faults := checkIssuer(c.Issuer)
-	for _, check := range checks {
-		if check.bad {
-			faults = errors.Join(faults, fmt.Errorf("%s%s: %s", Prefix, check.name, check.rule))
-		}
+}
+
+func (c *Config) loginChecks() []check {
+	const upstream, domains = Prefix + "UPSTREAM_ISSUER", "each must be a domain such as example.com"
+	hasUpstream := c.UpstreamIssuer != ""
+	return []check{
+		{hasUpstream && !isUpstream(c.UpstreamIssuer), "UPSTREAM_ISSUER", "it must be an https URL (http on this machine) without user information, query or fragment"},
+		{hasUpstream && login.OpenToAnyone(c.UpstreamIssuer) && !c.AllowAnyUser && c.loginRequirement().IsZero(), "UPSTREAM_ISSUER", anyoneCanJoin},
+		{hasUpstream && c.UpstreamClientID == "", "UPSTREAM_CLIENT_ID", upstream + " needs it"},
+		{!hasUpstream && c.UpstreamClientID != "", "UPSTREAM_CLIENT_ID", "it needs " + upstream},
+		{!hasUpstream && c.UpstreamClientSecret != "", "UPSTREAM_CLIENT_SECRET", "it needs " + upstream},
+		{!slices.Contains(c.UpstreamScopes, oauth.ScopeOpenID) || !all(c.UpstreamScopes, scopeToken.MatchString), "UPSTREAM_SCOPES", "it must be scope tokens, openid among them"},
+		{hasUpstream && c.UsersFile != "", "USERS_FILE", "set it or " + upstream + ", not both"},
+		{!hasUpstream && c.RecheckUpstream, "RECHECK_UPSTREAM", "it needs " + upstream},
+		{isBlank(c.LoginEmailDomains) || !all(c.LoginEmailDomains, isDomain), "LOGIN_EMAIL_DOMAINS", domains},
+		{isBlank(c.LoginHostedDomains) || !all(c.LoginHostedDomains, isDomain), "LOGIN_HOSTED_DOMAINS", domains},
+		{isBlank(c.LoginGroups), "LOGIN_GROUPS", "it names no group"},
+		{isBlank(c.LoginSubjects), "LOGIN_SUBJECTS", "it names nobody"},
 	}
-	return faults
+}
+
+func (c *Config) authorizationChecks() []check {
+	return []check{
+		{isBlank(c.Resources) || !all(c.Resources, isResource), "RESOURCES", "each must be " + resourceRule},
+		{!all(c.TrustedRedirectHosts, isDomain), "TRUSTED_REDIRECT_HOSTS", "each must be a host name such as app.example"},
+		{c.RefreshGrace < 0 || c.RefreshGrace > maxRefreshGrace, "REFRESH_GRACE", "it must be 0s to 5m"},
+		{!isAlgorithm(c.AccessTokenAlgorithm), "ACCESS_TOKEN_ALG", "it must be ES256 or RS256"},
+		{!isAlgorithm(c.IDTokenAlgorithm), "ID_TOKEN_ALG", "it must be RS256 or ES256"},
+	}
 }
 
 // checkIssuer holds the issuer to RFC 8414 §2, and to https unless it is this machine.
-func checkIssuer(issuer string) error {
+func checkIssuer(issuer string, found *faults) {
 	u, err := url.Parse(issuer)
 	if err != nil {
-		return fmt.Errorf("%sISSUER: it is not a URL", Prefix)
+		found.add("ISSUER", "it is not a URL")
+		return
 	}
 	origin := strings.TrimSuffix(issuer, u.EscapedPath())
 	checks := []struct {
@@ -75,13 +116,11 @@ func checkIssuer(issuer string) error {
 		{!isPort(u.Port()), "its port must be a number from 1 to 65535"},
 		{!strings.HasSuffix(issuer, "/") && !issuerPath.MatchString(u.EscapedPath()), "its path must be plain segments of letters, digits, '.', '_', '~' and '-'"},
 	}
-	var faults error
 	for _, check := range checks {
 		if check.bad {
-			faults = errors.Join(faults, fmt.Errorf("%sISSUER: %s", Prefix, check.rule))
+			found.add("ISSUER", check.rule)
 		}
 	}
-	return faults
 }
 
 // isPort takes no port for one, the scheme's.
@@ -104,6 +143,30 @@ func hasScheme(url string, schemes ...string) bool {
 func isLoopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// isSecureURL reports whether the text is an absolute URL without user information that
+// leads to a host over https, or to this machine over http.
+func isSecureURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname())) &&
+		u.User == nil && issuerHost.MatchString(u.Host) && isPort(u.Port()) && visibleASCII.MatchString(text)
+}
+
+// isUpstream holds to OpenID Connect Discovery 1.0 §3.
+func isUpstream(issuer string) bool { return isSecureURL(issuer) && !strings.ContainsAny(issuer, "?#") }
+
+const resourceRule = "an https URI (http on this machine) without user information or fragment"
+
+// isResource holds a resource in normal form to RFC 8707 §2.
+func isResource(resource string) bool {
+	return isSecureURL(resource) && !strings.Contains(resource, "#")
+}
+
+func isDomain(name string) bool { return len(name) <= 253 && domainName.MatchString(name) }
+
+func isAlgorithm(algorithm oauth.Algorithm) bool {
+	return algorithm == oauth.ES256 || algorithm == oauth.RS256
 }
 
 func isCustomScheme(scheme string) bool {

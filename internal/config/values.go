@@ -1,7 +1,9 @@
 package config
 
 import (
+	"encoding/base64"
 	"fmt"
+	"io"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -15,7 +17,7 @@ type Words []string
 // UnmarshalText splits the list; duplicates are kept once.
 func (w *Words) UnmarshalText(text []byte) error {
 	seen := map[string]bool{}
-	*w = nil
+	*w = Words{}
 	for _, word := range fields(text) {
 		if !seen[word] {
 			*w = append(*w, word)
@@ -24,6 +26,36 @@ func (w *Words) UnmarshalText(text []byte) error {
 	}
 	return nil
 }
+
+// isBlank reports whether the list was given and names nothing. Where no list means no
+// restriction, that must not.
+func isBlank(w Words) bool { return w != nil && len(w) == 0 }
+
+// SecretKey is what the secrets in the database are sealed under. It prints as "[redacted]".
+type SecretKey []byte
+
+// secretKeyBytes is how long a SecretKey is.
+const secretKeyBytes = 32
+
+// UnmarshalText reads base64 in either alphabet, padded or not (RFC 4648 §4, §5).
+func (k *SecretKey) UnmarshalText(text []byte) error {
+	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
+		key, err := encoding.DecodeString(string(text))
+		if err == nil && len(key) == secretKeyBytes {
+			*k = key
+			return nil
+		}
+	}
+	return fmt.Errorf("it must be the base64 of %d bytes; %s", secretKeyBytes, makeSecretKey)
+}
+
+const redacted = "[redacted]"
+
+// Format writes "[redacted]" whatever the verb.
+func (SecretKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// MarshalText writes "[redacted]": whoever encodes a Config does not mean its secrets.
+func (SecretKey) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // Rate is a limit such as 10/1h, or off.
 type Rate struct {

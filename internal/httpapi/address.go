@@ -39,3 +39,10 @@ func parseHop(hop string) netip.Addr {
 	addr, _ := netip.ParseAddr(strings.Trim(hop, "[]"))
 	return addr.Unmap().WithZone("")
 }
+
+// isLocal reports whether a request comes from this machine, through no proxy, to the
+// issuer's own address: a page of another name that resolves to this machine is none of ours.
+func (s *server) isLocal(r *http.Request) bool {
+	forwarded := r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" || r.Header.Get("Via") != ""
+	return parseHop(r.RemoteAddr).IsLoopback() && !forwarded && "http://"+r.Host == strings.TrimSuffix(s.Tenant.Issuer, s.base)
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -25,12 +26,19 @@ type routed struct{ method, path string }
 
 // operation is what the contract demands of a request.
 type operation struct {
-	route      *routers.Route
-	id         string
+	route *routers.Route
+	id    string
+	// secured operations need a registration access token.
 	secured    bool
 	parameters openapi3.Parameters
-	// body is the schema of a JSON body, nil where the operation takes none.
+	// page operations answer people: their errors are pages too.
+	page bool
+	// private operations are the forms of our own pages, which no other site may send.
+	private bool
+	// body is the schema of the body, nil where the operation takes none; form says that it
+	// is a form and not JSON.
 	body *openapi3.Schema
+	form bool
 	// members are the names that the body's schema declares, forbidden those of them that
 	// must not be sent.
 	members   map[string]bool
@@ -68,26 +76,48 @@ func loadContract(issuer string, enveloped bool) (*contract, error) {
 	return c, nil
 }
 
+const (
+	mimeJSON = "application/json"
+	mimeForm = "application/x-www-form-urlencoded"
+	mimeHTML = "text/html"
+)
+
 func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method string, op *openapi3.Operation) *operation {
 	o := &operation{
 		route:      &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op},
 		id:         op.OperationID,
-		secured:    op.Security != nil && len(*op.Security) > 0,
+		secured:    demands(op, "registrationAccessToken"),
+		page:       op.Responses.Status(http.StatusInternalServerError).Value.Content[mimeHTML] != nil,
+		private:    method == http.MethodPost && slices.Contains(op.Tags, "user"),
 		parameters: slices.Concat(item.Parameters, op.Parameters),
 	}
 	if op.RequestBody != nil {
-		o.body = op.RequestBody.Value.Content["application/json"].Schema.Value
-		properties := declared(o.body)
-		o.members = map[string]bool{}
-		for name, schema := range properties {
-			o.members[name] = true
-			if schema.Value.Not != nil {
-				o.forbidden = append(o.forbidden, name)
-			}
-		}
-		slices.Sort(o.forbidden)
+		o.describeBody(op.RequestBody.Value.Content)
 	}
 	return o
+}
+
+func (o *operation) describeBody(content openapi3.Content) {
+	media := content[mimeJSON]
+	if media == nil {
+		media, o.form = content[mimeForm], true
+	}
+	o.body, o.members = media.Schema.Value, map[string]bool{}
+	for name, schema := range declared(o.body) {
+		o.members[name] = true
+		if schema.Value.Not != nil {
+			o.forbidden = append(o.forbidden, name)
+		}
+	}
+	slices.Sort(o.forbidden)
+}
+
+// demands reports whether the operation needs the credentials of this scheme.
+func demands(op *openapi3.Operation, scheme string) bool {
+	return op.Security != nil && slices.ContainsFunc(*op.Security, func(r openapi3.SecurityRequirement) bool {
+		_, named := r[scheme]
+		return named
+	})
 }
 
 // declared returns the members that a schema describes.

@@ -32,33 +32,55 @@ func newMetadata(t *tenant.Tenant) *metadata {
 		GrantTypesSupported:               []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken},
 		TokenEndpointAuthMethodsSupported: methodNames(t.Policy.AuthMethods),
 		CodeChallengeMethodsSupported:     []string{"S256"},
+
+		AuthorizationResponseIssParameterSupported: true,
+		RevocationEndpoint:                         t.Issuer + "/oauth/revoke",
+		RevocationEndpointAuthMethodsSupported:     methodNames(t.Policy.AuthMethods),
+		IntrospectionEndpoint:                      t.Issuer + "/oauth/introspect",
+		IntrospectionEndpointAuthMethodsSupported:  methodNames([]oauth.AuthMethod{oauth.AuthClientSecretBasic, oauth.AuthClientSecretPost}),
 	}
 	if slices.Contains(t.Policy.AuthMethods, oauth.AuthPrivateKeyJWT) {
 		server.TokenEndpointAuthSigningAlgValuesSupported = assertionAlgorithms
+		server.RevocationEndpointAuthSigningAlgValuesSupported = assertionAlgorithms
 	}
-	return &metadata{server: server, provider: providerMetadata(server)}
+	return &metadata{server: server, provider: providerMetadata(server, t.Policy)}
 }
 
 // providerMetadata adds what OpenID Connect Discovery 1.0 §3 requires.
-func providerMetadata(server api.AuthorizationServerMetadata) api.OpenIDProviderMetadata {
+func providerMetadata(server api.AuthorizationServerMetadata, policy tenant.Policy) api.OpenIDProviderMetadata {
 	return api.OpenIDProviderMetadata{
-		UserinfoEndpoint:                           server.Issuer + "/oauth/userinfo",
-		SubjectTypesSupported:                      []string{"public"},
-		IDTokenSigningAlgValuesSupported:           []string{"RS256"},
-		Issuer:                                     server.Issuer,
-		AuthorizationEndpoint:                      server.AuthorizationEndpoint,
-		TokenEndpoint:                              server.TokenEndpoint,
-		RegistrationEndpoint:                       server.RegistrationEndpoint,
-		JwksURI:                                    server.JwksURI,
-		ServiceDocumentation:                       server.ServiceDocumentation,
-		ScopesSupported:                            server.ScopesSupported,
-		ResponseTypesSupported:                     server.ResponseTypesSupported,
-		ResponseModesSupported:                     server.ResponseModesSupported,
-		GrantTypesSupported:                        server.GrantTypesSupported,
-		TokenEndpointAuthMethodsSupported:          server.TokenEndpointAuthMethodsSupported,
-		TokenEndpointAuthSigningAlgValuesSupported: server.TokenEndpointAuthSigningAlgValuesSupported,
-		CodeChallengeMethodsSupported:              server.CodeChallengeMethodsSupported,
+		UserinfoEndpoint:                 server.Issuer + "/oauth/userinfo",
+		SubjectTypesSupported:            []string{"public"},
+		IDTokenSigningAlgValuesSupported: []string{string(policy.IDTokenAlgorithm)},
+		ClaimsSupported:                  claimsSupported,
+		PromptValuesSupported:            []string{"none", "login", "consent", "select_account"},
+		RequestURIParameterSupported:     pointer(false),
+
+		Issuer:                            server.Issuer,
+		AuthorizationEndpoint:             server.AuthorizationEndpoint,
+		TokenEndpoint:                     server.TokenEndpoint,
+		RegistrationEndpoint:              server.RegistrationEndpoint,
+		JwksURI:                           server.JwksURI,
+		ServiceDocumentation:              server.ServiceDocumentation,
+		ScopesSupported:                   server.ScopesSupported,
+		ResponseTypesSupported:            server.ResponseTypesSupported,
+		ResponseModesSupported:            server.ResponseModesSupported,
+		GrantTypesSupported:               server.GrantTypesSupported,
+		TokenEndpointAuthMethodsSupported: server.TokenEndpointAuthMethodsSupported,
+		TokenEndpointAuthSigningAlgValuesSupported:      server.TokenEndpointAuthSigningAlgValuesSupported,
+		CodeChallengeMethodsSupported:                   server.CodeChallengeMethodsSupported,
+		AuthorizationResponseIssParameterSupported:      server.AuthorizationResponseIssParameterSupported,
+		RevocationEndpoint:                              server.RevocationEndpoint,
+		RevocationEndpointAuthMethodsSupported:          server.RevocationEndpointAuthMethodsSupported,
+		RevocationEndpointAuthSigningAlgValuesSupported: server.RevocationEndpointAuthSigningAlgValuesSupported,
+		IntrospectionEndpoint:                           server.IntrospectionEndpoint,
+		IntrospectionEndpointAuthMethodsSupported:       server.IntrospectionEndpointAuthMethodsSupported,
 	}
+}
+
+// claimsSupported are those of ID tokens and of the userinfo endpoint.
+var claimsSupported = []string{
+	"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "name", "email", "email_verified",
 }
 
 func methodNames(methods []oauth.AuthMethod) []string {
@@ -85,10 +107,11 @@ func (s *server) GetOpenIDConfiguration(context.Context, api.GetOpenIDConfigurat
 	}, nil
 }
 
-// GetJSONWebKeySet returns the signing keys: none, as long as no token is signed.
-func (s *server) GetJSONWebKeySet(context.Context, api.GetJSONWebKeySetRequestObject) (api.GetJSONWebKeySetResponseObject, error) {
+// GetJSONWebKeySet returns the public signing keys (RFC 7517 §5).
+func (s *server) GetJSONWebKeySet(ctx context.Context, _ api.GetJSONWebKeySetRequestObject) (api.GetJSONWebKeySetResponseObject, error) {
+	keys, err := s.Keys(ctx)
 	return api.GetJSONWebKeySet200JSONResponse{
-		Body:    api.JSONWebKeySet{Keys: []map[string]any{}},
+		Body:    api.JSONWebKeySet{Keys: keys},
 		Headers: api.GetJSONWebKeySet200ResponseHeaders{CacheControl: cacheable},
-	}, nil
+	}, err
 }

@@ -1,29 +1,14 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	_ "embed"
-	"encoding/base64"
-	"html/template"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/seed-9c856424/registrar/gen/api"
 	"github.com/seed-9c856424/registrar/internal/oauth"
-)
-
-var (
-	//go:embed docs.html
-	docsHTML string
-
-	docsPage = template.Must(template.New("docs").Parse(docsHTML))
-	// docsPolicy lets the page have its own style sheet and nothing else.
-	docsPolicy = "default-src 'none'; style-src '" + hashSource(styleOf(docsHTML)) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 // errorDoc explains an error code to the developer of a client.
@@ -45,9 +30,51 @@ var errorDocs = []errorDoc{
 	{oauth.InvalidRequest, http.StatusBadRequest,
 		"The request does not fit the operation: an update without the client_id of its path, or with a member that the server assigns; a body of another type than application/json, or too large.",
 		"Read error_description. An update holds client_id and all metadata, and none of registration_access_token, registration_client_uri, client_secret_expires_at and client_id_issued_at."},
+	{oauth.InvalidClient, http.StatusUnauthorized,
+		"The client is not known here, or did not authenticate as it registered. At the authorization endpoint: there is no such client.",
+		"Use the client_id that the registration returned, and the method of token_endpoint_auth_method. If the client is gone, register anew."},
+	{oauth.InvalidGrant, http.StatusBadRequest,
+		"The authorization code or refresh token is not valid for this client: used before, expired, revoked, or sent with another redirect_uri or code_verifier.",
+		"Start a new authorization. A code works once, within 60 seconds. Keep the refresh token of the last answer: the use of an older one ends them all."},
+	{oauth.InvalidScope, http.StatusBadRequest,
+		"The scope is malformed, or nothing of it can be granted to this client and user.",
+		"Ask for scopes that the client registered; scopes_supported in the metadata lists those of the server."},
+	{oauth.InvalidTarget, http.StatusBadRequest,
+		"The resource is not one that this server issues tokens for, or not the one that was authorized.",
+		"Send one resource, an absolute URI without fragment, in the authorization request, and the same or none at the token endpoint."},
+	{oauth.UnauthorizedClient, http.StatusBadRequest,
+		"The client did not register this grant.",
+		"Register authorization_code, and refresh_token for refresh tokens, in grant_types."},
+	{oauth.UnsupportedGrantType, http.StatusBadRequest,
+		"The server knows authorization_code and refresh_token alone.",
+		"Send one of them as grant_type."},
+	{oauth.UnsupportedResponseType, http.StatusBadRequest,
+		"The server knows the response type code alone.",
+		"Send response_type=code."},
+	{oauth.AccessDenied, http.StatusForbidden,
+		"The user said no, or the account may not do this here.",
+		"Nothing, unless the user meant otherwise: then start again."},
+	{oauth.LoginRequired, http.StatusBadRequest,
+		"prompt=none was sent and nobody is logged in.",
+		"Send the user again without prompt=none."},
+	{oauth.ConsentRequired, http.StatusBadRequest,
+		"prompt=none was sent and the user has to be asked.",
+		"Send the user again without prompt=none."},
+	{oauth.RequestNotSupported, http.StatusBadRequest,
+		"The server takes no request objects.",
+		"Send the parameters themselves."},
+	{oauth.RequestURINotSupported, http.StatusBadRequest,
+		"The server takes no request objects.",
+		"Send the parameters themselves."},
+	{oauth.RegistrationNotSupported, http.StatusBadRequest,
+		"The server takes no registration parameter.",
+		"Register at the registration endpoint."},
 	{oauth.InvalidToken, http.StatusUnauthorized,
-		"The registration access token is missing, or not valid for this client; a client that was deleted gives the same answer.",
-		"Send the registration_access_token of this client as a bearer token in the Authorization header. A token that was presented on another client may have been revoked: register anew."},
+		"The bearer token is missing or not valid. For a registration access token: not valid for this client; a client that was deleted gives the same answer.",
+		"Send the token in the Authorization header. A registration access token that was presented on another client may have been revoked: register anew. An access token that has ended: refresh."},
+	{oauth.InsufficientScope, http.StatusForbidden,
+		"The access token does not cover this.",
+		"Authorize with the scope openid, and without a resource, to read the user's claims."},
 	{oauth.RateLimitExceeded, http.StatusTooManyRequests,
 		"Too many registrations, or too many refused ones, from one address.",
 		"Wait as many seconds as Retry-After says. Keep the registration that you have: one per installation is enough."},
@@ -61,14 +88,13 @@ var errorDocs = []errorDoc{
 
 // docsView is what the page shows: the errors, or one of them.
 type docsView struct {
-	Issuer string
 	Errors []errorDoc
 	One    *errorDoc
 }
 
 // GetDocs returns the page that says where things are.
 func (s *server) GetDocs(context.Context, api.GetDocsRequestObject) (api.GetDocsResponseObject, error) {
-	return s.page(docsView{Errors: errorDocs})
+	return s.publicPage("docs", docsView{Errors: errorDocs})
 }
 
 // GetErrorDocs returns the page of one error code.
@@ -77,43 +103,5 @@ func (s *server) GetErrorDocs(_ context.Context, request api.GetErrorDocsRequest
 	if at < 0 {
 		return nil, echo.ErrNotFound
 	}
-	return s.page(docsView{One: &errorDocs[at]})
-}
-
-func (s *server) page(view docsView) (page, error) {
-	view.Issuer = s.Tenant.Issuer
-	var rendered bytes.Buffer
-	err := docsPage.Execute(&rendered, view)
-	return rendered.Bytes(), err
-}
-
-// page is a rendered page for people.
-type page []byte
-
-func (p page) write(w http.ResponseWriter) error {
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", cacheable)
-	h.Set("Content-Security-Policy", docsPolicy)
-	_, err := w.Write(p)
-	return err
-}
-
-// VisitGetDocsResponse writes the page.
-func (p page) VisitGetDocsResponse(w http.ResponseWriter) error { return p.write(w) }
-
-// VisitGetErrorDocsResponse writes the page.
-func (p page) VisitGetErrorDocsResponse(w http.ResponseWriter) error { return p.write(w) }
-
-// styleOf returns the style sheet that stands in a page.
-func styleOf(html string) string {
-	_, behind, _ := strings.Cut(html, "<style>")
-	style, _, _ := strings.Cut(behind, "</style>")
-	return style
-}
-
-// hashSource names inline content in a content security policy (CSP Level 3 §2.3.1).
-func hashSource(content string) string {
-	sum := sha256.Sum256([]byte(content))
-	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+	return s.publicPage("docs", docsView{One: &errorDocs[at]})
 }

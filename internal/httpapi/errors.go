@@ -14,19 +14,34 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/seed-9c856424/registrar/gen/api"
+	"github.com/seed-9c856424/registrar/internal/authorization"
 	"github.com/seed-9c856424/registrar/internal/oauth"
 	"github.com/seed-9c856424/registrar/internal/ratelimit"
 )
 
 // statuses are the HTTP statuses of the error codes.
 var statuses = map[oauth.Code]int{
-	oauth.InvalidRequest:         http.StatusBadRequest,
-	oauth.InvalidRedirectURI:     http.StatusBadRequest,
-	oauth.InvalidClientMetadata:  http.StatusBadRequest,
-	oauth.InvalidToken:           http.StatusUnauthorized,
-	oauth.RateLimitExceeded:      http.StatusTooManyRequests,
-	oauth.ServerError:            http.StatusInternalServerError,
-	oauth.TemporarilyUnavailable: http.StatusServiceUnavailable,
+	oauth.InvalidRequest:           http.StatusBadRequest,
+	oauth.InvalidRedirectURI:       http.StatusBadRequest,
+	oauth.InvalidClientMetadata:    http.StatusBadRequest,
+	oauth.InvalidClient:            http.StatusUnauthorized,
+	oauth.InvalidGrant:             http.StatusBadRequest,
+	oauth.InvalidScope:             http.StatusBadRequest,
+	oauth.InvalidTarget:            http.StatusBadRequest,
+	oauth.InvalidToken:             http.StatusUnauthorized,
+	oauth.InsufficientScope:        http.StatusForbidden,
+	oauth.UnauthorizedClient:       http.StatusBadRequest,
+	oauth.UnsupportedGrantType:     http.StatusBadRequest,
+	oauth.UnsupportedResponseType:  http.StatusBadRequest,
+	oauth.AccessDenied:             http.StatusForbidden,
+	oauth.LoginRequired:            http.StatusBadRequest,
+	oauth.ConsentRequired:          http.StatusBadRequest,
+	oauth.RequestNotSupported:      http.StatusBadRequest,
+	oauth.RequestURINotSupported:   http.StatusBadRequest,
+	oauth.RegistrationNotSupported: http.StatusBadRequest,
+	oauth.RateLimitExceeded:        http.StatusTooManyRequests,
+	oauth.ServerError:              http.StatusInternalServerError,
+	oauth.TemporarilyUnavailable:   http.StatusServiceUnavailable,
 }
 
 // retrySeconds is the advice that goes with an outage.
@@ -37,7 +52,6 @@ var refusals = map[int]string{
 	http.StatusNotFound:              "there is nothing at this address",
 	http.StatusMethodNotAllowed:      "this address does not know the method; the Allow header names those that it knows",
 	http.StatusRequestEntityTooLarge: "the body is too large",
-	http.StatusUnsupportedMediaType:  "the body must be application/json, not compressed",
 }
 
 // answer is an error as it is sent.
@@ -57,6 +71,7 @@ func answerTo(err error) answer {
 		exceeded   *ratelimit.Exceeded
 		tooLarge   *http.MaxBytesError
 		routed     *echo.HTTPError
+		mediaType  wrongType
 	)
 	switch {
 	case errors.As(err, &exceeded):
@@ -69,6 +84,8 @@ func answerTo(err error) answer {
 		return a
 	case errors.As(err, &tooLarge):
 		return refusal(http.StatusRequestEntityTooLarge)
+	case errors.As(err, &mediaType):
+		return answer{status: http.StatusUnsupportedMediaType, code: oauth.InvalidRequest, description: mediaType.Error()}
 	case errors.As(err, &routed) && refusals[routed.Code] != "":
 		return refusal(routed.Code)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
@@ -105,31 +122,64 @@ func (s *server) describe(h http.Header, a answer, err error) {
 		h.Set("RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=%.0f", exceeded.Policy, exceeded.Limit.Count, exceeded.Limit.Per.Seconds()))
 		h.Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%d", exceeded.Policy, exceeded.Remaining, a.retry))
 	}
-	if a.status == http.StatusUnauthorized {
-		h.Set("WWW-Authenticate", s.challenge(err))
+	if challenge := s.challenge(a.code, err); challenge != "" {
+		h.Set("WWW-Authenticate", challenge)
 	}
 }
 
-// challenge tells a client that presented nothing only where it stands (RFC 6750 §3.1).
-func (s *server) challenge(err error) string {
-	realm := fmt.Sprintf("Bearer realm=%q", s.Tenant.Issuer)
-	if errors.Is(err, oauth.ErrTokenMissing) {
-		return realm
+// challenge says how to authenticate: a client at the token endpoint (RFC 6749 §5.2), or
+// whoever needs a bearer token, who learns what was wrong with the one presented and, having
+// presented none, only where it stands (RFC 6750 §3.1).
+func (s *server) challenge(code oauth.Code, err error) string {
+	switch {
+	case code == oauth.InvalidClient:
+		return fmt.Sprintf("Basic realm=%q", s.Tenant.Issuer)
+	case errors.Is(err, oauth.ErrTokenMissing), errors.Is(err, authorization.ErrAccessTokenMissing):
+		return fmt.Sprintf("Bearer realm=%q", s.Tenant.Issuer)
+	case code == oauth.InvalidToken, code == oauth.InsufficientScope:
+		return fmt.Sprintf("Bearer realm=%q, error=%q", s.Tenant.Issuer, code)
 	}
-	return realm + `, error="invalid_token"`
+	return ""
 }
 
-// send writes what the client can mend as an OAuth error (RFC 7591 §3.2.2) and all else
-// as a problem document (RFC 9457).
+// send writes a page for people, what the client can mend as an OAuth error (RFC 7591
+// §3.2.2, RFC 6749 §5.2), and all else as a problem document (RFC 9457).
 func (s *server) send(c echo.Context, a answer) error {
+	if op := s.operation(c); op != nil && op.page {
+		return s.sendPage(c, a)
+	}
 	switch a.status {
-	case http.StatusBadRequest, http.StatusUnauthorized:
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
 		return writeJSON(c, a.status, "application/json", api.OAuthError{
 			Error: api.ErrorCode(a.code), ErrorDescription: a.description, ErrorURI: pointer(s.errorPage(a.code)),
 		})
 	default:
 		return writeJSON(c, a.status, "application/problem+json", s.problem(c, a))
 	}
+}
+
+// errorView is what an error page shows.
+type errorView struct {
+	Title, Description string
+	Code               oauth.Code
+	TraceID            string
+}
+
+// sendPage shows an error to the user and to the client's developer. At a page, a client
+// that is not known is a bad request: there is nothing to authenticate with.
+func (s *server) sendPage(c echo.Context, a answer) error {
+	if a.status == http.StatusUnauthorized {
+		a.status = http.StatusBadRequest
+		c.Response().Header().Del("WWW-Authenticate")
+	}
+	show, err := s.page(a.status, "error", errorView{
+		Title: http.StatusText(a.status), Description: a.description, Code: a.code,
+		TraceID: exchangeOf(c.Request().Context()).traceID,
+	})
+	if err != nil {
+		return err
+	}
+	return show(c.Response())
 }
 
 func (s *server) problem(c echo.Context, a answer) api.Problem {

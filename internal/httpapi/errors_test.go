@@ -36,7 +36,7 @@ func TestAnswerTo(t *testing.T) {
 		"too large":          {fmt.Errorf("read: %w", &http.MaxBytesError{Limit: 1}), 413, oauth.InvalidRequest, 0},
 		"no such path":       {echo.ErrNotFound, 404, oauth.InvalidRequest, 0},
 		"no such method":     {echo.ErrMethodNotAllowed, 405, oauth.InvalidRequest, 0},
-		"media type":         {echo.ErrUnsupportedMediaType, 415, oauth.InvalidRequest, 0},
+		"media type":         {wrongType(mimeJSON), 415, oauth.InvalidRequest, 0},
 		"took too long":      {fmt.Errorf("query: %w", context.DeadlineExceeded), 503, oauth.TemporarilyUnavailable, retrySeconds},
 		"client went away":   {context.Canceled, 503, oauth.TemporarilyUnavailable, retrySeconds},
 		"anything else":      {errors.New("secret detail"), 500, oauth.ServerError, 0},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/seed-9c856424/registrar/internal/authorization"
 	"github.com/seed-9c856424/registrar/internal/credential"
 	"github.com/seed-9c856424/registrar/internal/registration"
 )
@@ -23,6 +24,14 @@ type exchange struct {
 	traceID string
 	accept  string
 	access  registration.Access
+	// local says that the request comes from this machine, with no proxy in between.
+	local bool
+	// basic is what an Authorization header of that scheme holds; nil without one.
+	basic *authorization.Basic
+	// query and form are as they were sent, still encoded.
+	query, form string
+	// session and browser are the cookies of those names.
+	session, browser credential.Secret
 	// client is who the registration access token belongs to, on operations that need one.
 	client *registration.Client
 }
@@ -60,6 +69,11 @@ func (s *server) newExchange(r *http.Request) *exchange {
 			From:  clientAddress(r, s.TrustedProxies),
 			Agent: printable(r.UserAgent()),
 		},
+		local:   s.isLocal(r),
+		basic:   basicCredentials(fieldValue(r.Header, echo.HeaderAuthorization)),
+		query:   r.URL.RawQuery,
+		session: s.cookieValue(r, sessionCookie),
+		browser: s.cookieValue(r, browserCookie),
 	}
 }
 

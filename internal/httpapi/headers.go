@@ -24,7 +24,7 @@ var securityHeaders = map[string]string{
 }
 
 func (s *server) headers(next echo.HandlerFunc) echo.HandlerFunc {
-	secure := strings.HasPrefix(s.Tenant.Issuer, "https:")
+	secure := s.secure()
 	return func(c echo.Context) error {
 		h := c.Response().Header()
 		for name, value := range securityHeaders {
@@ -50,7 +50,7 @@ func uncached(h http.Header) {
 const cacheable = "public, max-age=300"
 
 // sharedPaths are what a browser application of another origin may use.
-var sharedPaths = []string{"/oauth/register", "/oauth/token", "/oauth/jwks", "/.well-known/"}
+var sharedPaths = []string{"/oauth/register", "/oauth/token", "/oauth/revoke", "/oauth/jwks", "/.well-known/"}
 
 // exposedHeaders are the response headers that such an application may read.
 var exposedHeaders = []string{"WWW-Authenticate", "Retry-After", "RateLimit", "RateLimit-Policy", "Location", "X-Request-Id"}

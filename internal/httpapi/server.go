@@ -12,14 +12,20 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/seed-9c856424/registrar/gen/api"
+	"github.com/seed-9c856424/registrar/internal/authorization"
 	"github.com/seed-9c856424/registrar/internal/registration"
 	"github.com/seed-9c856424/registrar/internal/tenant"
 )
 
 // Options are what the edge needs of the other rooms.
 type Options struct {
-	Tenant   *tenant.Tenant
-	Registry *registration.Service
+	Tenant        *tenant.Tenant
+	Registry      *registration.Service
+	Authorization *authorization.Service
+	// Login is how users log in.
+	Login Login
+	// Keys returns the public signing keys as JSON Web Keys.
+	Keys func(ctx context.Context) ([]map[string]any, error)
 	// Refused is told of every refused registration; its error, if any, is the answer
 	// instead of the refusal.
 	Refused func(ctx context.Context, from netip.Addr) error
@@ -44,6 +50,8 @@ type server struct {
 	metadata *metadata
 	// base is the path of the issuer, empty for most.
 	base string
+	// crossOrigin recognises forms that another site sent.
+	crossOrigin *http.CrossOriginProtection
 }
 
 var _ api.StrictServerInterface = (*server)(nil)
@@ -55,7 +63,11 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Options: o, base: issuer.Path, metadata: newMetadata(o.Tenant)}
+	s := &server{Options: o, base: issuer.Path, metadata: newMetadata(o.Tenant), crossOrigin: http.NewCrossOriginProtection()}
+	// A proxy may change the Host header that the origin is compared with otherwise.
+	if err := s.crossOrigin.AddTrustedOrigin(issuer.Scheme + "://" + issuer.Host); err != nil {
+		return nil, err
+	}
 	if s.contract, err = loadContract(o.Tenant.Issuer, o.Enveloped); err != nil {
 		return nil, err
 	}

@@ -89,13 +89,24 @@ func (s *server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 		if op == nil {
 			return next(c)
 		}
-		for _, step := range []func(echo.Context, *operation) error{s.authenticate, s.validateParameters, s.validateBody} {
+		for _, step := range []func(echo.Context, *operation) error{s.refuseForeign, s.authenticate, s.validateParameters, s.validateBody} {
 			if err := step(c, op); err != nil {
 				return err
 			}
 		}
 		return next(c)
 	}
+}
+
+// refuseForeign keeps other sites from sending the forms of our pages in a user's name.
+func (s *server) refuseForeign(c echo.Context, op *operation) error {
+	if !op.private {
+		return nil
+	}
+	if err := s.crossOrigin.Check(c.Request()); err != nil {
+		return &oauth.Error{Code: oauth.AccessDenied, Description: "the form was sent by another site", Cause: err}
+	}
+	return nil
 }
 
 func (s *server) authenticate(c echo.Context, op *operation) (err error) {
@@ -112,6 +123,9 @@ func (s *server) validateParameters(c echo.Context, op *operation) error {
 	if len(op.parameters) == 0 {
 		return nil
 	}
+	if err := reduceQuery(c.Request()); err != nil {
+		return err
+	}
 	input := &openapi3filter.RequestValidationInput{Request: c.Request(), Route: op.route, PathParams: map[string]string{}}
 	for _, name := range c.ParamNames() {
 		input.PathParams[name] = pathParameter(c, name)
@@ -124,15 +138,38 @@ func (s *server) validateParameters(c echo.Context, op *operation) error {
 	return nil
 }
 
-// validateBody leaves the value that it validated on the request, for the generated
-// binding to take: a second, looser decoding could see something else.
-func (s *server) validateBody(c echo.Context, op *operation) error {
-	if op.body == nil {
-		return nil
+// reduceQuery leaves on the request the first value of each parameter, and none that is
+// empty, as such a parameter counts as omitted (RFC 6749 §3.1): the generated binding knows
+// no repeated ones. The handler that has to judge them takes the query of the exchange.
+func reduceQuery(r *http.Request) error {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return &oauth.Error{Code: oauth.InvalidRequest, Description: "the query is not well formed", Cause: err}
 	}
-	r := c.Request()
-	if !isPlainJSON(r.Header) {
-		return echo.ErrUnsupportedMediaType
+	for name, values := range query {
+		if query[name] = values[:1]; values[0] == "" {
+			delete(query, name)
+		}
+	}
+	r.URL.RawQuery = query.Encode()
+	return nil
+}
+
+func (s *server) validateBody(c echo.Context, op *operation) error {
+	switch {
+	case op.body == nil:
+		return nil
+	case op.form:
+		return validateForm(c.Request(), op)
+	}
+	return s.validateJSON(c.Request(), op)
+}
+
+// validateJSON leaves the value that it validated on the request, for the generated
+// binding to take: a second, looser decoding could see something else.
+func (s *server) validateJSON(r *http.Request, op *operation) error {
+	if !hasPlainBody(r.Header, mimeJSON) {
+		return wrongType(mimeJSON)
 	}
 	object, err := decodeObject(r.Body)
 	if err != nil {
@@ -148,11 +185,16 @@ func (s *server) validateBody(c echo.Context, op *operation) error {
 	return nil
 }
 
-// isPlainJSON reports whether the body is declared as JSON, once, that is not compressed.
-func isPlainJSON(h http.Header) bool {
+// wrongType is a body that is not of this type.
+type wrongType string
+
+func (want wrongType) Error() string { return "the body must be " + string(want) + ", not compressed" }
+
+// hasPlainBody reports whether the body is declared, once, as of this type and not compressed.
+func hasPlainBody(h http.Header, want string) bool {
 	mediaType, _, err := mime.ParseMediaType(fieldValue(h, echo.HeaderContentType))
 	coding := fieldValue(h, echo.HeaderContentEncoding)
-	return err == nil && mediaType == echo.MIMEApplicationJSON && (coding == "" || strings.EqualFold(coding, "identity"))
+	return err == nil && mediaType == want && (coding == "" || strings.EqualFold(coding, "identity"))
 }
 
 // fieldValue joins the lines of a header as RFC 9110 §5.3 has it.

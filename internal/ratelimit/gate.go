@@ -40,6 +40,15 @@ type Gate struct {
 // too many.
 func (g Gate) Take(ctx context.Context, from netip.Addr) error {
 	key, limit := g.Policy.bucket(from)
+	return g.take(ctx, key, limit)
+}
+
+// TakeName counts one event of a name, a user's for one, as Take does.
+func (g Gate) TakeName(ctx context.Context, name string) error {
+	return g.take(ctx, g.Policy.Name+":"+name, g.Policy.Default)
+}
+
+func (g Gate) take(ctx context.Context, key string, limit Limit) error {
 	if limit == (Limit{}) {
 		return nil
 	}

@@ -82,7 +82,7 @@ type Exceeded struct {
 }
 
 func (e *Exceeded) Error() string {
-	return fmt.Sprintf("the limit of %d in %s for this address is reached, try again in %d seconds",
+	return fmt.Sprintf("the limit of %d in %s is reached, try again in %d seconds",
 		e.Limit.Count, shortDuration(e.Limit.Per), e.RetrySeconds())
 }
 

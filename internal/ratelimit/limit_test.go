@@ -104,7 +104,7 @@ func TestExceededIsFoundInAChain(t *testing.T) {
 	if err := errors.Join(errors.New("other"), exceeded); !errors.As(err, &got) || got != exceeded {
 		t.Errorf("got %v", got)
 	}
-	want := "the limit of 10 in 1h for this address is reached, try again in 360 seconds"
+	want := "the limit of 10 in 1h is reached, try again in 360 seconds"
 	if exceeded.Error() != want {
 		t.Errorf("got %q, want %q", exceeded, want)
 	}

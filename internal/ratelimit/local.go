@@ -20,12 +20,9 @@ type Local struct {
 
 // NewLocal returns a limiter that remembers the given number of keys, at least 1,
 // and forgets the one that was longest unused for each one more.
-func NewLocal(keys int, now func() time.Time) (*Local, error) {
-	table, err := lru.New[string, *rate.Limiter](keys)
-	if err != nil {
-		return nil, err
-	}
-	return &Local{keys: table, now: now}, nil
+func NewLocal(keys int, now func() time.Time) *Local {
+	table, _ := lru.New[string, *rate.Limiter](max(1, keys)) // it fails for a size below 1 alone
+	return &Local{keys: table, now: now}
 }
 
 // Allow implements [Limiter].

@@ -242,8 +242,10 @@ func TestSharedReturnGivesBack(t *testing.T) {
 	s, _ := newTestShared(t, testenv.Redis(t).URL, newClock())
 	limit := Limit{2, time.Hour}
 	allow := func() bool { return s.Allow(t.Context(), t.Name(), limit).Allowed }
-	if !allow() || !allow() || allow() {
-		t.Fatal("the limit is not 2")
+	for n, want := range []bool{true, true, false} {
+		if allow() != want {
+			t.Fatalf("event %d: want it allowed: %v", n, want)
+		}
 	}
 	s.Return(t.Context(), t.Name(), limit)
 	if !allow() || allow() {

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/seed-9c856424/registrar/internal/login"
+	"github.com/seed-9c856424/registrar/internal/store"
+)
+
+const (
+	// cleanupEvery is how often one of the replicas looks for what has expired, and
+	// cleanupLease how long it has the task to itself.
+	cleanupEvery = time.Minute
+	cleanupLease = 5 * time.Minute
+	// cleanupBatch is how many rows of a kind go in one statement.
+	cleanupBatch = 500
+)
+
+// cleanup removes what has expired, until it is stopped.
+type cleanup struct {
+	store  *store.Store
+	tenant string
+	log    *slog.Logger
+	// holder names this process among those that share the database.
+	holder string
+	// stop ends it, and waits until it has ended.
+	stop func()
+}
+
+func newCleanup(db *store.Store, tenant string, log *slog.Logger) *cleanup {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	c := &cleanup{store: db, tenant: tenant, log: log, holder: rand.Text(), stop: func() { cancel(); running.Wait() }}
+	running.Go(func() { c.run(ctx) })
+	return c
+}
+
+func (c *cleanup) run(ctx context.Context) {
+	ticker := time.NewTicker(cleanupEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			if err := c.once(ctx, time.Now()); err != nil && ctx.Err() == nil {
+				c.log.WarnContext(ctx, "what has expired was not removed", "error", err)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// once removes all that has expired, in batches, if no other replica is at it.
+func (c *cleanup) once(ctx context.Context, now time.Time) error {
+	mine, err := c.store.TakeLease(ctx, "cleanup", c.holder, now, now.Add(cleanupLease))
+	if err != nil || !mine {
+		return err
+	}
+	for _, remove := range []func() (int64, error){
+		func() (int64, error) { return c.store.DeleteExpiredGrants(ctx, c.tenant, now, cleanupBatch) },
+		func() (int64, error) {
+			return c.store.DeleteExpiredSessions(ctx, c.tenant, now, now.Add(-login.SessionIdle), cleanupBatch)
+		},
+	} {
+		for removed := int64(1); removed > 0; {
+			if removed, err = remove(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

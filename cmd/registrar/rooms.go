@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/seed-9c856424/registrar/internal/authorization"
+	"github.com/seed-9c856424/registrar/internal/config"
+	"github.com/seed-9c856424/registrar/internal/httpapi"
+	"github.com/seed-9c856424/registrar/internal/login"
+	"github.com/seed-9c856424/registrar/internal/registration"
+	"github.com/seed-9c856424/registrar/internal/signing"
+	"github.com/seed-9c856424/registrar/internal/store"
+	"github.com/seed-9c856424/registrar/internal/tenant"
+)
+
+// assemble puts the rooms behind the API together.
+func assemble(ctx context.Context, settings *config.Config, db *store.Store, limits *gates, log *slog.Logger) (httpapi.Options, error) {
+	t := settings.Tenant()
+	sealer, err := newSealer(settings)
+	if err != nil {
+		return httpapi.Options{}, err
+	}
+	keys := &signing.Keys{Store: db, Sealer: sealer, Now: time.Now, Log: log}
+	if err := keys.Prepare(ctx, t.ID); err != nil {
+		return httpapi.Options{}, fmt.Errorf("the signing keys: %w", err)
+	}
+	logins, err := newLogin(settings, db, sealer, limits, log)
+	if err != nil {
+		return httpapi.Options{}, err
+	}
+	return httpapi.Options{
+		Tenant:         t,
+		Registry:       &registration.Service{Store: db, Admit: limits.admit, Readmit: limits.readmit, Now: time.Now, Random: rand.Reader},
+		Authorization:  &authorization.Service{Store: db, Signer: keys, Recheck: recheck(logins.Upstream), Now: time.Now, Random: rand.Reader},
+		Login:          logins,
+		Keys:           func(ctx context.Context) ([]map[string]any, error) { return keys.Public(ctx, t.ID) },
+		Refused:        limits.refused,
+		Ready:          db.Ready,
+		TrustedProxies: settings.TrustedProxies,
+		MaxBody:        int64(settings.MaxBody),
+		RequestTime:    requestTime,
+		Enveloped:      settings.Envelope == config.EnvelopeAlways,
+		Log:            log,
+		Now:            time.Now,
+	}, nil
+}
+
+// newLogin makes the source of users that is configured.
+func newLogin(settings *config.Config, db *store.Store, sealer *signing.Sealer, limits *gates, log *slog.Logger) (httpapi.Login, error) {
+	l := httpapi.Login{Sessions: &login.Sessions{Store: db, Now: time.Now, Random: rand.Reader, Log: log}}
+	switch settings.Login() {
+	case config.LoginUpstream:
+		l.Upstream = newUpstream(settings, db, sealer)
+	case config.LoginUsers:
+		users, warning, err := login.OpenUsers(login.UsersConfig{
+			Path: settings.UsersFile, LimitUser: limits.userLogin, LimitAddress: limits.addressLogin, Log: log,
+		})
+		if err != nil {
+			return l, err
+		}
+		if warning != "" {
+			log.Warn(warning, "variable", config.Prefix+"USERS_FILE")
+		}
+		l.Users = users
+	case config.LoginDevelopment:
+		l.Development = true
+	}
+	return l, nil
+}
+
+func newUpstream(settings *config.Config, db *store.Store, sealer *signing.Sealer) *login.Upstream {
+	return &login.Upstream{
+		UpstreamConfig: login.UpstreamConfig{
+			Issuer:   settings.UpstreamIssuer,
+			ClientID: settings.UpstreamClientID, ClientSecret: settings.UpstreamClientSecret,
+			Scopes:        settings.UpstreamScopes,
+			RedirectURI:   settings.Issuer + "/login/callback",
+			OfflineAccess: settings.RecheckUpstream,
+		},
+		Store: db, Client: &http.Client{}, Now: time.Now, Random: rand.Reader,
+		Seal: sealer.Seal, Open: sealer.Open,
+	}
+}
+
+// recheck asks the provider for a user again, in the words of the authorization room.
+func recheck(upstream *login.Upstream) func(context.Context, *tenant.Tenant, string) error {
+	if upstream == nil {
+		return nil
+	}
+	return func(ctx context.Context, t *tenant.Tenant, subject string) error {
+		err := upstream.Recheck(ctx, t.ID, subject)
+		if errors.Is(err, login.ErrUserGone) {
+			return authorization.ErrUserGone
+		}
+		return err
+	}
+}
