@@ -56,7 +56,7 @@ func (p *process) serve(ctx context.Context, migrate bool) error {
 	}
 	log := slog.New(slog.NewJSONHandler(p.log, &slog.HandlerOptions{Level: settings.LogLevel}))
 	warn(log, settings)
-	tuneMemory()
+	tuneMemory(settings)
 	db, err := openStore(ctx, settings, migrate)
 	if err != nil {
 		return err
@@ -88,15 +88,27 @@ func warn(log *slog.Logger, settings *config.Config) {
 	}
 }
 
-// tuneMemory trades a little memory for a third fewer collections, within a bound that
-// keeps the process small. An operator's own GOGC or GOMEMLIMIT stands.
-func tuneMemory() {
+// Within memoryLimit the process runs with a third fewer collections; hashing passwords
+// takes passwordMemory beside.
+const (
+	memoryLimit    = 40 << 20
+	passwordMemory = 80 << 20
+)
+
+// tuneMemory trades a little memory for speed, within a bound that keeps the process
+// small. An operator's own GOGC or GOMEMLIMIT stands.
+func tuneMemory(settings *config.Config) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(40 << 20)
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return
 	}
+	limit := int64(memoryLimit)
+	if settings.Login() == config.LoginUsers {
+		limit += passwordMemory
+	}
+	debug.SetMemoryLimit(limit)
 }
 
 // openStore opens the database and sees to it that its schema is the one this program needs.

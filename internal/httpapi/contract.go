@@ -89,7 +89,7 @@ func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method 
 		secured:    demands(op, "registrationAccessToken"),
 		page:       op.Responses.Status(http.StatusInternalServerError).Value.Content[mimeHTML] != nil,
 		private:    method == http.MethodPost && slices.Contains(op.Tags, "user"),
-		parameters: slices.Concat(item.Parameters, op.Parameters),
+		parameters: slices.DeleteFunc(slices.Concat(item.Parameters, op.Parameters), isAnyText),
 	}
 	if op.RequestBody != nil {
 		o.describeBody(op.RequestBody.Value.Content)
@@ -110,6 +110,14 @@ func (o *operation) describeBody(content openapi3.Content) {
 		}
 	}
 	slices.Sort(o.forbidden)
+}
+
+// isAnyText reports whether the parameter is a part of the path that can be any text: what
+// the router found there is valid.
+func isAnyText(p *openapi3.ParameterRef) bool {
+	schema := p.Value.Schema.Value
+	return p.Value.In == openapi3.ParameterInPath && schema.Type.Is("string") &&
+		schema.MinLength == 0 && schema.MaxLength == nil && schema.Pattern == "" && schema.Enum == nil
 }
 
 // demands reports whether the operation needs the credentials of this scheme.

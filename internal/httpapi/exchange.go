@@ -30,6 +30,8 @@ type exchange struct {
 	basic *authorization.Basic
 	// query and form are as they were sent, still encoded.
 	query, form string
+	// localized are the members of a registration that carry a language tag.
+	localized map[string]string
 	// session and browser are the cookies of those names.
 	session, browser credential.Secret
 	// client is who the registration access token belongs to, on operations that need one.

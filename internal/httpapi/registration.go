@@ -12,7 +12,7 @@ import (
 
 // RegisterClient registers a client (RFC 7591 §3).
 func (s *server) RegisterClient(ctx context.Context, request api.RegisterClientRequestObject) (api.RegisterClientResponseObject, error) {
-	registered, err := s.Registry.Register(ctx, s.Tenant, exchangeOf(ctx).access, metadataFrom(*request.Body))
+	registered, err := s.Registry.Register(ctx, s.Tenant, exchangeOf(ctx).access, metadataFrom(*request.Body, exchangeOf(ctx).localized))
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +31,7 @@ func (s *server) UpdateClient(ctx context.Context, request api.UpdateClientReque
 	replacement := registration.Replacement{
 		ClientID:     request.Body.ClientID,
 		ClientSecret: credential.Secret(value(request.Body.ClientSecret)),
-		Metadata:     metadataFrom(metadataPart(*request.Body)),
+		Metadata:     metadataFrom(metadataPart(*request.Body), x.localized),
 	}
 	updated, err := s.Registry.Update(ctx, s.Tenant, x.client, x.access, replacement)
 	if err != nil {
@@ -56,7 +56,8 @@ type registrationAnswer struct {
 	status      int
 	contentType string
 	location    string
-	body        any
+	// body encodes the answer.
+	body func() ([]byte, error)
 }
 
 var (
@@ -67,7 +68,7 @@ var (
 
 func (s *server) show(ctx context.Context, status int, r *registration.Registered) registrationAnswer {
 	info := s.information(r)
-	a := registrationAnswer{status: status, contentType: "application/json", body: info}
+	a := registrationAnswer{status: status, contentType: mimeJSON, body: info.MarshalJSON}
 	if status == http.StatusCreated {
 		a.location = *info.RegistrationClientURI
 	}
@@ -76,20 +77,15 @@ func (s *server) show(ctx context.Context, status int, r *registration.Registere
 		a.contentType = envelopeType
 	}
 	if asked || s.Enveloped {
-		a.body = api.ClientInformationEnvelope{Data: info, Message: "ok", Timestamp: s.Now().UTC()}
+		a.body = func() ([]byte, error) {
+			return json.Marshal(envelope{Data: info, Message: "ok", Timestamp: s.Now().UTC()})
+		}
 	}
 	return a
 }
 
-// plainInformation is a registration without additional members. The generated encoder,
-// which has to merge them, encodes every member twice.
-type plainInformation api.ClientInformation
-
 func (a registrationAnswer) write(w http.ResponseWriter) error {
-	if info, ok := a.body.(api.ClientInformation); ok && len(info.AdditionalProperties) == 0 {
-		a.body = plainInformation(info)
-	}
-	encoded, err := json.Marshal(a.body)
+	encoded, err := a.body()
 	if err != nil {
 		return err
 	}

@@ -181,6 +181,7 @@ func (s *server) validateJSON(r *http.Request, op *operation) error {
 	if err := s.checkMembers(op, object); err != nil {
 		return err
 	}
+	exchangeOf(r.Context()).localized = op.takeLocalized(object)
 	r.Body = validatedBody{ReadCloser: r.Body, value: object}
 	return nil
 }
@@ -262,6 +263,22 @@ func (op *operation) reduce(object map[string]any) error {
 		}
 	}
 	return nil
+}
+
+// takeLocalized takes the localised members out of a valid object: the generated binding
+// has no place for them.
+func (op *operation) takeLocalized(object map[string]any) map[string]string {
+	var localized map[string]string
+	for name, value := range object {
+		if text, isText := value.(string); isText && !op.members[name] {
+			if localized == nil {
+				localized = map[string]string{}
+			}
+			localized[name] = text
+			delete(object, name)
+		}
+	}
+	return localized
 }
 
 // validatedBody is a request body that also tells the value it was found to hold.

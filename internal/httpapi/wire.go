@@ -1,13 +1,17 @@
 package httpapi
 
 import (
+	"encoding/json"
+	"time"
+
 	"github.com/seed-9c856424/registrar/gen/api"
 	"github.com/seed-9c856424/registrar/internal/oauth"
 	"github.com/seed-9c856424/registrar/internal/registration"
 )
 
-// metadataFrom takes from a validated body what a client may choose.
-func metadataFrom(body api.ClientMetadata) registration.Metadata {
+// metadataFrom takes from a validated body, and the localised members beside it, what a
+// client may choose.
+func metadataFrom(body api.ClientMetadata, localized map[string]string) registration.Metadata {
 	return registration.Metadata{
 		RedirectURIs:            body.RedirectUris,
 		TokenEndpointAuthMethod: oauth.AuthMethod(value(body.TokenEndpointAuthMethod)),
@@ -20,7 +24,7 @@ func metadataFrom(body api.ClientMetadata) registration.Metadata {
 		LogoURI:                 value(body.LogoURI),
 		TosURI:                  value(body.TosURI),
 		PolicyURI:               value(body.PolicyURI),
-		Localized:               localizedFrom(body.AdditionalProperties),
+		Localized:               localized,
 		Contacts:                body.Contacts,
 		JWKS:                    value(body.Jwks),
 		JWKSURI:                 value(body.JwksURI),
@@ -48,15 +52,14 @@ func metadataPart(body api.ClientUpdate) api.ClientMetadata {
 		SoftwareVersion:         body.SoftwareVersion,
 		TokenEndpointAuthMethod: body.TokenEndpointAuthMethod,
 		TosURI:                  body.TosURI,
-		AdditionalProperties:    body.AdditionalProperties,
 	}
 }
 
 // information is a registration as the contract describes it (RFC 7592 §3): no member is
 // null or empty.
-func (s *server) information(r *registration.Registered) api.ClientInformation {
+func (s *server) information(r *registration.Registered) information {
 	m := r.Client.Metadata
-	return api.ClientInformation{
+	return information{localized: m.Localized, ClientInformation: api.ClientInformation{
 		ClientID:                r.Client.ID,
 		ClientSecret:            present(r.Secret.Reveal()),
 		ClientIDIssuedAt:        r.Client.CreatedAt.Unix(),
@@ -73,36 +76,41 @@ func (s *server) information(r *registration.Registered) api.ClientInformation {
 		LogoURI:                 present(m.LogoURI),
 		TosURI:                  present(m.TosURI),
 		PolicyURI:               present(m.PolicyURI),
-		AdditionalProperties:    localizedMembers(m.Localized),
 		Contacts:                m.Contacts,
 		Jwks:                    keys(m.JWKS),
 		JwksURI:                 present(m.JWKSURI),
 		SoftwareID:              present(m.SoftwareID),
 		SoftwareVersion:         present(m.SoftwareVersion),
-	}
+	}}
 }
 
-// localizedFrom takes the additional members; validation left strings only.
-func localizedFrom(members map[string]any) map[string]string {
-	if len(members) == 0 {
-		return nil
-	}
-	localized := make(map[string]string, len(members))
-	for name, member := range members {
-		localized[name], _ = member.(string)
-	}
-	return localized
+// information is a registration with its localised members, which the generated type has
+// no place for.
+type information struct {
+	api.ClientInformation
+	localized map[string]string
 }
 
-func localizedMembers(localized map[string]string) map[string]any {
-	if len(localized) == 0 {
-		return nil
+// MarshalJSON adds the localised members.
+func (i information) MarshalJSON() ([]byte, error) {
+	encoded, err := json.Marshal(i.ClientInformation)
+	if err != nil || len(i.localized) == 0 {
+		return encoded, err
 	}
-	members := make(map[string]any, len(localized))
-	for name, member := range localized {
-		members[name] = member
+	localized, err := json.Marshal(i.localized)
+	if err != nil {
+		return nil, err
 	}
-	return members
+	encoded[len(encoded)-1] = ','
+	return append(encoded, localized[1:]...), nil
+}
+
+// envelope is a registration in its envelope; Code is always 0.
+type envelope struct {
+	Code      int         `json:"code"`
+	Data      information `json:"data"`
+	Message   string      `json:"message"`
+	Timestamp time.Time   `json:"timestamp"`
 }
 
 func keys(jwks api.ClientKeys) *api.ClientKeys {
