@@ -102,6 +102,7 @@ func (b *bench) run() {
 		}
 	}
 	report(results, b.peakMemory(sides), b.bestStart())
+	reportFlows(b.measureFlows(sides[registrar]))
 }
 
 // result compares the medians of the runs of one load. The ratio is the median of the

@@ -36,6 +36,16 @@ func report(results []result, resident [2]float64, start time.Duration) {
 		starts, start.Milliseconds(), maxStart.Milliseconds(), verdicts[start <= maxStart])
 }
 
+func reportFlows(results []flowResult) {
+	fmt.Println("\nregistrar alone, flows a second:")
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "\tconnections\t/s\tp50 ms\tp99 ms\t")
+	for _, r := range results {
+		fmt.Fprintf(table, "%s\t%d\t%.0f\t%.1f\t%.1f\t\n", r.name, r.connections, r.sample.rate, r.sample.p50, r.sample.p99)
+	}
+	_ = table.Flush()
+}
+
 func medians(of []sample) sample {
 	var rate, p50, p99 []float64
 	for _, s := range of {
