@@ -175,6 +175,7 @@ func (p *process) announce(settings *config.Config, db *store.Store, addr net.Ad
 		{"register", settings.Issuer + "/oauth/register"},
 		{"docs", settings.Issuer + "/docs"},
 		{"database", db.Describe()},
+		{"login", describeLogin(settings)},
 	} {
 		fmt.Fprintf(p.out, "  %-9s %s\n", line[0], line[1])
 	}

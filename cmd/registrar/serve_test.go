@@ -194,10 +194,9 @@ func (p program) testStartOutput(t *testing.T) {
 		"  issuer    https://id.example/a\n" +
 		"  register  https://id.example/a/oauth/register\n" +
 		"  docs      https://id.example/a/docs\n" +
-		"  database  PostgreSQL, " + at.Host + "/postgres\n"
-	if got := r.out.String(); got != want {
-		t.Errorf("got\n%swant\n%s", got, want)
-	}
+		"  database  PostgreSQL, " + at.Host + "/postgres\n" +
+		"  login     none\n"
+	eventually(t, 10*time.Second, "the start says\n"+want, func() bool { return r.out.String() == want })
 	if strings.Contains(r.Log.String(), secret) || !containsAll(r.Log.String(), `"variable":"REGISTRAR_ISUER"`, `"variable":"REGISTRAR_REGISTRATION_RATE"`) {
 		t.Errorf("log at start: %s", r.Log)
 	}
