@@ -11,20 +11,22 @@ import (
 	"github.com/seed-9c856424/registrar/internal/ratelimit"
 )
 
-// The limits that no setting changes: refused registrations of one address, and tries of
-// passwords, of one user and from one address.
+// The limits that no setting changes: refused registrations of one address, tries of
+// passwords, of one user and from one address, and logins that an address begins at the
+// upstream provider, each of which is a row until it expires.
 var (
 	refusalRate      = ratelimit.Limit{Count: 60, Per: time.Hour}
 	userLoginRate    = ratelimit.Limit{Count: 5, Per: time.Minute}
 	addressLoginRate = ratelimit.Limit{Count: 20, Per: time.Minute}
+	attemptRate      = ratelimit.Limit{Count: 300, Per: time.Minute}
 )
 
 // gates are the limits of registrations and logins.
 type gates struct {
-	admit, refused, addressLogin func(context.Context, netip.Addr) error
-	readmit                      func(context.Context, netip.Addr)
-	userLogin                    func(context.Context, string) error
-	close                        func() error
+	admit, refused, addressLogin, attempt func(context.Context, netip.Addr) error
+	readmit                               func(context.Context, netip.Addr)
+	userLogin                             func(context.Context, string) error
+	close                                 func() error
 }
 
 // newGates builds the limits, in this process or shared through Redis.
@@ -39,9 +41,10 @@ func newGates(settings *config.Config, log *slog.Logger) (*gates, error) {
 	refusal := ratelimit.Gate{Limiter: limiter(), Policy: ratelimit.Policy{Name: "refusal", Default: refusalRate}}
 	address := ratelimit.Gate{Limiter: limiter(), Policy: ratelimit.Policy{Name: "login", Default: addressLoginRate}}
 	user := ratelimit.Gate{Limiter: limiter(), Policy: ratelimit.Policy{Name: "user", Default: userLoginRate}}
+	attempt := ratelimit.Gate{Limiter: limiter(), Policy: ratelimit.Policy{Name: "attempt", Default: attemptRate}}
 	g := &gates{
 		admit: registration.Take, readmit: registration.Return, refused: refusal.Take,
-		addressLogin: address.Take, userLogin: user.TakeName, close: closeLimiter,
+		addressLogin: address.Take, userLogin: user.TakeName, attempt: attempt.Take, close: closeLimiter,
 	}
 	if settings.RegistrationRate.Off {
 		g.unlimit()

@@ -56,7 +56,7 @@ func newLogin(settings *config.Config, db *store.Store, sealer *signing.Sealer, 
 	l := httpapi.Login{Sessions: &login.Sessions{Store: db, Now: time.Now, Random: rand.Reader, Log: log}}
 	switch settings.Login() {
 	case config.LoginUpstream:
-		l.Upstream = newUpstream(settings, db, sealer)
+		l.Upstream, l.Admit = newUpstream(settings, db, sealer), limits.attempt
 	case config.LoginUsers:
 		users, warning, err := login.OpenUsers(login.UsersConfig{
 			Path: settings.UsersFile, LimitUser: limits.userLogin, LimitAddress: limits.addressLogin, Log: log,

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -21,6 +22,8 @@ import (
 type Login struct {
 	Sessions *login.Sessions
 	Upstream *login.Upstream
+	// Admit is asked before a login begins at Upstream.
+	Admit func(ctx context.Context, from netip.Addr) error
 	Users    *login.Users
 	// Development believes any name, from this machine alone.
 	Development bool
@@ -163,6 +166,9 @@ func (s *server) admit(user tenant.User) error {
 // loginUpstream begins a login at the upstream provider. The browser keeps one secret for
 // all logins that it has begun, so that two tabs do not disturb each other.
 func (s *server) loginUpstream(ctx context.Context, path string, hint login.Hint) (response, error) {
+	if err := s.Login.Admit(ctx, exchangeOf(ctx).access.From); err != nil {
+		return nil, err
+	}
 	browser := exchangeOf(ctx).browser
 	if _, wellFormed := credential.Subject(credential.Browser, browser); !wellFormed {
 		var err error
