@@ -68,7 +68,8 @@ lint: ## Check format, imports and code
 
 .PHONY: test
 test: test-tools ## Run every test, on real PostgreSQL and Redis, then fuzz briefly
-	CGO_ENABLED=1 go test -race -count=1 ./...
+	rm -rf bin/screenshots
+	REGISTRAR_SCREENSHOTS='$(CURDIR)/bin/screenshots' CGO_ENABLED=1 go test -race -count=1 ./...
 	$(MAKE) --no-print-directory fuzz
 
 .PHONY: test-tools
