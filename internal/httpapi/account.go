@@ -18,8 +18,10 @@ type accountView struct {
 type connectionView struct {
 	ClientID, Client string
 	Unverified       bool
-	Since            time.Time
-	Scopes           []scopeView
+	// Destination is the first place that the client has users sent to.
+	Destination destination
+	Since       time.Time
+	Scopes      []scopeView
 }
 
 // ShowAccount shows which clients the user has connected.
@@ -29,7 +31,7 @@ func (s *server) ShowAccount(ctx context.Context, _ api.ShowAccountRequestObject
 		return nil, err
 	}
 	if who == nil {
-		return found(s.loginAddress(accountPath, nil)), nil
+		return found(s.loginAddress(accountPath, false)), nil
 	}
 	connections, err := s.Authorization.Connections(ctx, s.Tenant, who.User.Subject)
 	if err != nil {
@@ -45,7 +47,8 @@ func (s *server) ShowAccount(ctx context.Context, _ api.ShowAccountRequestObject
 func (s *server) connectionView(c authorization.Connection) connectionView {
 	return connectionView{
 		ClientID: c.Client.ID, Client: displayName(c.Client), Unverified: isUnverified(c.Client),
-		Since: c.Since, Scopes: scopeViews(s.Tenant.Policy, c.Scope),
+		Destination: destinationOf(c.Client.Metadata.RedirectURIs[0]),
+		Since:       c.Since, Scopes: scopeViews(s.Tenant.Policy, c.Scope),
 	}
 }
 
@@ -61,8 +64,9 @@ func (s *server) DisconnectClient(ctx context.Context, request api.DisconnectCli
 	return seeOther(s.Tenant.Issuer + accountPath), err
 }
 
-// LogOut ends the session of this browser.
+// LogOut ends the session of this browser. The upstream provider may still know the user;
+// it is asked to have them log in again, or it would bring them back at once.
 func (s *server) LogOut(ctx context.Context, _ api.LogOutRequestObject) (api.LogOutResponseObject, error) {
 	err := s.Login.Sessions.End(ctx, s.Tenant.ID, exchangeOf(ctx).session)
-	return seeOther(s.Tenant.Issuer+accountPath, s.cookie(sessionCookie, "", 0)), err
+	return seeOther(s.loginAddress(accountPath, true), s.cookie(sessionCookie, "", 0)), err
 }

@@ -22,7 +22,7 @@ func (s *server) Authorize(ctx context.Context, _ api.AuthorizeRequestObject) (a
 	return s.proceed(ctx, query, func(r *authorization.Request, who *authorization.Identity, v authorization.Verdict) (response, error) {
 		switch v.Step {
 		case authorization.StepLogin:
-			return found(s.loginAddress(authorizePath+afterLogin(query), who)), nil
+			return found(s.loginAddress(authorizePath+afterLogin(query), who != nil)), nil
 		case authorization.StepConsent:
 			return s.askConsent(query, r, who, v)
 		default:

@@ -24,7 +24,7 @@ type Login struct {
 	Upstream *login.Upstream
 	// Admit is asked before a login begins at Upstream.
 	Admit func(ctx context.Context, from netip.Addr) error
-	Users    *login.Users
+	Users *login.Users
 	// Development believes any name, from this machine alone.
 	Development bool
 }
@@ -44,11 +44,11 @@ func (s *server) identify(ctx context.Context) (*authorization.Identity, error) 
 	return &authorization.Identity{User: session.User, AuthenticatedAt: session.AuthenticatedAt}, nil
 }
 
-// loginAddress is where a user logs in and then goes on to a path of this server. One who
-// has a session already is to log in again.
-func (s *server) loginAddress(path string, who *authorization.Identity) string {
+// loginAddress is where a user logs in, again if need be, and then goes on to a path of
+// this server.
+func (s *server) loginAddress(path string, again bool) string {
 	params := url.Values{"continue": {path}}
-	if who != nil {
+	if again {
 		params.Set("prompt", "login")
 	}
 	return s.Tenant.Issuer + "/login?" + params.Encode()

@@ -81,6 +81,8 @@ func htmlAnswer(status int, cache func(http.Header), body []byte) response {
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		cache(h)
 		h.Set("Content-Security-Policy", pagePolicy)
+		// With no-referrer, browsers send our own forms with the origin null.
+		h.Set("Referrer-Policy", "same-origin")
 		w.WriteHeader(status)
 		_, err := w.Write(body)
 		return err
