@@ -28,17 +28,17 @@ func (s *server) keyIDs(t *testing.T) []string {
 }
 
 // tokensOf goes the whole way for a new public client.
-func (s *server) tokensOf(t *testing.T) (client string, tokens reply) {
+func (s *server) tokensOf(t *testing.T) reply {
 	t.Helper()
-	client = s.public(t, callback).str(t, "client_id")
-	return client, s.tokens(t, redemption(client, s.visitor(t).code(t, authorizationRequest(client, callback, nil)), nil), nil)
+	client := s.public(t, callback).str(t, "client_id")
+	return s.tokens(t, redemption(client, s.visitor(t).code(t, authorizationRequest(client, callback, nil)), nil), nil)
 }
 
 func (p program) testSecretKeyFile(t *testing.T) {
 	database := filepath.Join(t.TempDir(), "registrar.db")
 	settings := map[string]string{"REGISTRAR_DATABASE_URL": "sqlite://" + database, "REGISTRAR_SECRET_KEY": ""}
 	first := p.serve(t, settings)
-	_, tokens := first.tokensOf(t)
+	tokens := first.tokensOf(t)
 	info, err := os.Stat(database + ".key")
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatalf("the key file: %v, %v", info, err)
@@ -75,7 +75,7 @@ func (p program) testRotateKeys(t *testing.T) {
 	server := testenv.StartPostgres(t)
 	settings := map[string]string{"REGISTRAR_DATABASE_URL": server.URL, "REGISTRAR_SECRET_KEY": secretKey}
 	one := p.serve(t, settings, "--migrate")
-	_, tokens := one.tokensOf(t)
+	tokens := one.tokensOf(t)
 	before := one.keyIDs(t)
 
 	rotated := p.run(t, settings, "keys", "rotate")
