@@ -173,6 +173,13 @@ func errorsThatWait(t *testing.T, s *server) {
 			}
 		})
 	}
+	t.Run("A-11 a scheme that pretends to be a host", func(t *testing.T) {
+		client := s.public(t, "com.evil.app://login.bank.example/cb").str(t, "client_id")
+		answer := s.visitor(t).get(t, "/oauth/authorize?"+authorizationRequest(client, "com.evil.app://login.bank.example/cb", map[string]string{"code_challenge": ""}).Encode())
+		if strings.Contains(answer.Text, "<strong>login.bank") || !strings.Contains(answer.Text, "com.evil.app:") {
+			t.Errorf("%s", answer.Text)
+		}
+	})
 }
 
 func redirectMatching(t *testing.T, s *server) {
@@ -433,6 +440,19 @@ func byForm(t *testing.T, s *server) {
 	if at := location(t, posted); posted.Status != http.StatusSeeOther || at.Path != "/oauth/authorize" || at.RawQuery != params.Encode() {
 		t.Errorf("%s to %s", posted, at)
 	}
+	t.Run("text that no address holds", func(t *testing.T) {
+		answer := v.form(t, "/oauth/authorize", url.Values{"client_id": {client}, "state": {"a\r\nSet-Cookie: x=y#f"}}, nil)
+		if at := location(t, answer); at.Query().Get("state") != "a\r\nSet-Cookie: x=y#f" || at.Fragment != "" || answer.Header.Get("Set-Cookie") != "" {
+			t.Errorf("%s", answer.Header)
+		}
+	})
+	t.Run("HEAD takes no step", func(t *testing.T) {
+		for _, path := range []string{"/oauth/authorize", "/login", "/login/callback"} {
+			if answer := v.send(t, request{Method: http.MethodHead, Path: path}); answer.Status != http.StatusMethodNotAllowed {
+				t.Errorf("%s: %s", path, answer)
+			}
+		}
+	})
 	for name, c := range map[string]struct {
 		body   string
 		header map[string]string

@@ -11,10 +11,10 @@ import (
 )
 
 // addUser runs the command that an operator runs.
-func addUser(t *testing.T, file, name, password string, flags ...string) {
+func addUser(t *testing.T, file, name string, flags ...string) {
 	t.Helper()
 	typed := filepath.Join(t.TempDir(), "typed")
-	if err := os.WriteFile(typed, []byte(password+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(typed, []byte(aPassword+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	input, err := os.Open(typed)
@@ -30,7 +30,7 @@ func addUser(t *testing.T, file, name, password string, flags ...string) {
 	if err := run(t.Context(), args, []string{"REGISTRAR_USERS_FILE=" + file}, &out, &errs); err != nil {
 		t.Fatalf("user add: %v", err)
 	}
-	if text := out.String() + errs.String(); strings.Contains(text, password) {
+	if text := out.String() + errs.String(); strings.Contains(text, aPassword) {
 		t.Errorf("the password is told: %s", text)
 	}
 }
@@ -39,7 +39,7 @@ const aPassword = "correct horse battery staple"
 
 func TestUsersFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "users.yaml")
-	addUser(t, file, "ada", aPassword, "--full-name", "Ada Lovelace", "--email", "ada@app.example", "--group", "engines")
+	addUser(t, file, "ada", "--full-name", "Ada Lovelace", "--email", "ada@app.example", "--group", "engines")
 	s := startServer(t, map[string]string{"REGISTRAR_USERS_FILE": file, "REGISTRAR_LOGIN_EMAIL_DOMAINS": "app.example"})
 	client := s.public(t, callback).str(t, "client_id")
 	logIn := func(t *testing.T, v *visitor, name, password string) reply {
@@ -67,18 +67,19 @@ func TestUsersFile(t *testing.T) {
 		}
 	})
 	t.Run("a user who is added needs no restart", func(t *testing.T) {
-		addUser(t, file, "grace", aPassword, "--email", "grace@app.example")
+		addUser(t, file, "grace", "--email", "grace@app.example")
 		eventually(t, 10*time.Second, "grace can log in", func() bool {
 			return logIn(t, s.visitor(t), "grace", aPassword).Status == http.StatusSeeOther
 		})
 	})
 	t.Run("one whom the policy does not let in", func(t *testing.T) {
-		addUser(t, file, "mallory", aPassword, "--email", "mallory@evil.example")
+		addUser(t, file, "mallory", "--email", "mallory@evil.example")
 		eventually(t, 10*time.Second, "mallory is known and not let in", func() bool {
 			answer := logIn(t, s.visitor(t), "mallory", aPassword)
 			return answer.Status == http.StatusForbidden && strings.Contains(answer.Text, "may not log in")
 		})
 	})
+	t.Run("a user who is removed has nothing left", func(t *testing.T) { removedUser(t, s, file, client, logIn) })
 	t.Run("too many tries", func(t *testing.T) {
 		for range 5 {
 			logIn(t, s.visitor(t), "ada", "wrong")
@@ -91,6 +92,23 @@ func TestUsersFile(t *testing.T) {
 	if strings.Contains(s.Log.String(), aPassword) {
 		t.Error("the password is in the log")
 	}
+}
+
+func removedUser(t *testing.T, s *server, file, client string, logIn func(*testing.T, *visitor, string, string) reply) {
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addUser(t, file, "joan", "--email", "joan@app.example")
+	v := s.visitor(t)
+	eventually(t, 10*time.Second, "joan can log in", func() bool { return logIn(t, v, "joan", aPassword).Status == http.StatusSeeOther })
+	tokens := s.tokens(t, redemption(client, v.code(t, authorizationRequest(client, callback, nil)), nil), nil)
+	if err := os.WriteFile(file, before, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 10*time.Second, "joan's session ends", func() bool { return v.get(t, "/account").Status == http.StatusFound })
+	s.token(t, refreshing(client, tokens.str(t, "refresh_token")), nil).wantError(t, http.StatusBadRequest, "invalid_grant")
+	s.wantDead(t, tokens)
 }
 
 // Nobody is led elsewhere by a link to the login.
@@ -112,7 +130,7 @@ func TestDevelopmentLogin(t *testing.T) {
 		t.Errorf("%s", page)
 	}
 	for name, header := range map[string]map[string]string{
-		"through a proxy": {"X-Forwarded-For": "203.0.113.9"}, "through another": {"Forwarded": "for=203.0.113.9"}, "through a third": {"Via": "1.1 proxy"},
+		"through a proxy": {"X-Forwarded-For": "203.0.113.9"}, "through another": {"Forwarded": "for=203.0.113.9"}, "through a third": {"Via": "1.1 proxy"}, "through a fourth": {"X-Real-IP": "203.0.113.9"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer := s.send(t, request{Method: http.MethodGet, Path: "/login", Header: header})

@@ -37,7 +37,7 @@ func assemble(ctx context.Context, settings *config.Config, db *store.Store, lim
 	return httpapi.Options{
 		Tenant:         t,
 		Registry:       &registration.Service{Store: db, Admit: limits.admit, Readmit: limits.readmit, Now: time.Now, Random: rand.Reader},
-		Authorization:  &authorization.Service{Store: db, Signer: keys, Recheck: recheck(logins.Upstream), Now: time.Now, Random: rand.Reader},
+		Authorization:  &authorization.Service{Store: db, Signer: keys, Recheck: recheck(t, logins), Now: time.Now, Random: rand.Reader},
 		Login:          logins,
 		Keys:           func(ctx context.Context) ([]map[string]any, error) { return keys.Public(ctx, t.ID) },
 		Refused:        limits.refused,
@@ -88,16 +88,26 @@ func newUpstream(settings *config.Config, db *store.Store, sealer *signing.Seale
 	}
 }
 
-// recheck asks the provider for a user again, in the words of the authorization room.
-func recheck(upstream *login.Upstream) func(context.Context, *tenant.Tenant, string) error {
-	if upstream == nil {
-		return nil
-	}
-	return func(ctx context.Context, t *tenant.Tenant, subject string) error {
-		err := upstream.Recheck(ctx, t.ID, subject)
-		if errors.Is(err, login.ErrUserGone) {
-			return authorization.ErrUserGone
+// recheck asks for a user again at a refresh, in the words of the authorization room: the
+// provider where the policy says so, the file of users always, as that costs nothing.
+func recheck(t *tenant.Tenant, logins httpapi.Login) func(context.Context, *tenant.Tenant, string) error {
+	switch {
+	case logins.Users != nil:
+		t.Policy.RecheckUpstream = true
+		return func(ctx context.Context, _ *tenant.Tenant, subject string) error {
+			if _, standing := logins.Users.Present(ctx, subject); !standing {
+				return authorization.ErrUserGone
+			}
+			return nil
 		}
-		return err
+	case logins.Upstream != nil:
+		return func(ctx context.Context, t *tenant.Tenant, subject string) error {
+			err := logins.Upstream.Recheck(ctx, t.ID, subject)
+			if errors.Is(err, login.ErrUserGone) {
+				return authorization.ErrUserGone
+			}
+			return err
+		}
 	}
+	return nil
 }

@@ -33,6 +33,7 @@ func (r *Refusal) Location(issuer string) string {
 	return answer(r.RedirectURI,
 		parameter{"error", string(r.Code)},
 		parameter{"error_description", r.Description},
+		parameter{"error_uri", issuer + "/docs/errors/" + string(r.Code)},
 		parameter{"state", r.State},
 		parameter{"iss", issuer})
 }

@@ -11,8 +11,8 @@ import (
 func TestRefusalLocation(t *testing.T) {
 	w := newWorld(t)
 	cases := []struct{ name, state, want string }{
-		{"state", "a b&c", redirect + "&error=access_denied&error_description=the%20user%20said%20no&state=a%20b%26c&iss=https%3A%2F%2Fas.example%2Ft1"},
-		{"no state", "", redirect + "&error=access_denied&error_description=the%20user%20said%20no&iss=https%3A%2F%2Fas.example%2Ft1"},
+		{"state", "a b&c", redirect + "&error=access_denied&error_description=the%20user%20said%20no&error_uri=https%3A%2F%2Fas.example%2Ft1%2Fdocs%2Ferrors%2Faccess_denied&state=a%20b%26c&iss=https%3A%2F%2Fas.example%2Ft1"},
+		{"no state", "", redirect + "&error=access_denied&error_description=the%20user%20said%20no&error_uri=https%3A%2F%2Fas.example%2Ft1%2Fdocs%2Ferrors%2Faccess_denied&iss=https%3A%2F%2Fas.example%2Ft1"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

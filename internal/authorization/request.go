@@ -41,6 +41,10 @@ type Request struct {
 	maxAge *time.Duration
 }
 
+// DemandsLogin reports whether the client wants the user to have logged in just now, or not
+// long ago: a login that someone remembers elsewhere will not do.
+func (r *Request) DemandsLogin() bool { return r.prompt.login || r.maxAge != nil }
+
 // prompt is the parameter of that name (OpenID Connect Core 1.0 §3.1.2.1).
 type prompt struct{ none, login, consent bool }
 

@@ -40,9 +40,13 @@ func parseHop(hop string) netip.Addr {
 	return addr.Unmap().WithZone("")
 }
 
-// isLocal reports whether a request comes from this machine, through no proxy, to the
-// issuer's own address: a page of another name that resolves to this machine is none of ours.
+// proxyHeaders are those with which proxies tell of the request that they pass on.
+var proxyHeaders = []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server", "X-Real-Ip"}
+
+// isLocal reports whether a request comes from this machine, through no proxy that says so,
+// to the issuer's own address: a page of another name that resolves to this machine is none
+// of ours.
 func (s *server) isLocal(r *http.Request) bool {
-	forwarded := r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" || r.Header.Get("Via") != ""
-	return parseHop(r.RemoteAddr).IsLoopback() && !forwarded && "http://"+r.Host == strings.TrimSuffix(s.Tenant.Issuer, s.base)
+	passedOn := slices.ContainsFunc(proxyHeaders, func(name string) bool { return r.Header.Get(name) != "" })
+	return parseHop(r.RemoteAddr).IsLoopback() && !passedOn && "http://"+r.Host == strings.TrimSuffix(s.Tenant.Issuer, s.base)
 }

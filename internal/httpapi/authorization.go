@@ -22,7 +22,7 @@ func (s *server) Authorize(ctx context.Context, _ api.AuthorizeRequestObject) (a
 	return s.proceed(ctx, query, func(r *authorization.Request, who *authorization.Identity, v authorization.Verdict) (response, error) {
 		switch v.Step {
 		case authorization.StepLogin:
-			return found(s.loginAddress(authorizePath+afterLogin(query), who != nil)), nil
+			return found(s.loginAddress(authorizePath+afterLogin(query), who != nil || r.DemandsLogin())), nil
 		case authorization.StepConsent:
 			return s.askConsent(query, r, who, v)
 		default:
@@ -91,7 +91,7 @@ func (s *server) refuse(err error, who *authorization.Identity) (response, error
 	}
 	return s.page(http.StatusBadRequest, "refusal", refusalView{
 		Code: refusal.Code, Description: refusal.Description,
-		Host: hostOf(refusal.RedirectURI), Link: template.URL(location), //nolint:gosec // G203: a registered URI
+		Destination: destinationOf(refusal.RedirectURI), Link: template.URL(location), //nolint:gosec // G203: a registered URI
 	})
 }
 
@@ -102,7 +102,8 @@ func (s *server) AuthorizeByForm(ctx context.Context, _ api.AuthorizeByFormReque
 	if len(form) > maxQuery {
 		return nil, &oauth.Error{Code: oauth.InvalidRequest, Description: "the authorization request is too long"}
 	}
-	return seeOther(s.Tenant.Issuer + authorizePath + form), nil
+	params, err := url.ParseQuery(form)
+	return seeOther(s.Tenant.Issuer + authorizePath + params.Encode()), err
 }
 
 // maxQuery is how long an authorization request may be for it to stand in an address, in bytes.

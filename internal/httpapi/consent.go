@@ -129,8 +129,8 @@ func hostOf(uri string) string {
 type refusalView struct {
 	Code        oauth.Code
 	Description string
-	// Host is where Link leads.
-	Host string
+	// Destination is where Link leads.
+	Destination destination
 	// Link is a registered redirect URI, whose scheme registration has judged.
 	Link template.URL
 }

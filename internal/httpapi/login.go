@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/seed-9c856424/registrar/gen/api"
 	"github.com/seed-9c856424/registrar/internal/authorization"
@@ -29,8 +30,8 @@ type Login struct {
 	Development bool
 }
 
-// identify returns who the browser's session belongs to, nil without one. A user whom the
-// policy no longer admits has none.
+// identify returns who the browser's session belongs to, nil without one. A user who is gone
+// or whom the policy no longer admits has none.
 func (s *server) identify(ctx context.Context) (*authorization.Identity, error) {
 	session, err := s.Login.Sessions.Find(ctx, s.Tenant.ID, exchangeOf(ctx).session)
 	switch {
@@ -38,10 +39,21 @@ func (s *server) identify(ctx context.Context) (*authorization.Identity, error) 
 		return nil, nil //nolint:nilnil // nobody is logged in, which is no fault
 	case err != nil:
 		return nil, err
-	case !s.Tenant.Policy.LoginRequirement.Admits(session.User):
+	}
+	user, standing := s.present(ctx, session.User)
+	if !standing || !s.Tenant.Policy.LoginRequirement.Admits(user) {
 		return nil, nil //nolint:nilnil // as above
 	}
-	return &authorization.Identity{User: session.User, AuthenticatedAt: session.AuthenticatedAt}, nil
+	return &authorization.Identity{User: user, AuthenticatedAt: session.AuthenticatedAt}, nil
+}
+
+// present is the user as the file of users has them now, if there is one, and whether they
+// still are a user at all.
+func (s *server) present(ctx context.Context, u tenant.User) (tenant.User, bool) {
+	if s.Login.Users == nil {
+		return u, true
+	}
+	return s.Login.Users.Present(ctx, u.Subject)
 }
 
 // loginAddress is where a user logs in, again if need be, and then goes on to a path of
@@ -130,7 +142,7 @@ func (s *server) LogIn(ctx context.Context, request api.LogInRequestObject) (api
 	if err := s.admit(user); err != nil {
 		return nil, err
 	}
-	session, err := s.startSession(ctx, user)
+	session, err := s.startSession(ctx, user, s.Now())
 	return seeOther(s.Tenant.Issuer+path, session), err
 }
 
@@ -148,8 +160,8 @@ func (s *server) verifyUser(ctx context.Context, name, password string) (tenant.
 }
 
 // startSession begins a session of a user whom the policy lets in.
-func (s *server) startSession(ctx context.Context, user tenant.User) (*http.Cookie, error) {
-	secret, _, err := s.Login.Sessions.Start(ctx, s.Tenant.ID, user, exchangeOf(ctx).session)
+func (s *server) startSession(ctx context.Context, user tenant.User, at time.Time) (*http.Cookie, error) {
+	secret, _, err := s.Login.Sessions.Start(ctx, s.Tenant.ID, user, at, exchangeOf(ctx).session)
 	if err != nil {
 		return nil, err
 	}
@@ -200,6 +212,6 @@ func (s *server) CompleteLogin(ctx context.Context, request api.CompleteLoginReq
 	if err := s.Login.Upstream.Keep(ctx, s.Tenant.ID, done); err != nil {
 		return nil, err
 	}
-	session, err := s.startSession(ctx, done.User)
+	session, err := s.startSession(ctx, done.User, done.AuthenticatedAt)
 	return found(s.Tenant.Issuer+continuation(done.Continue), session), err
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,7 +83,7 @@ func New(o Options) (http.Handler, error) {
 // inserted (RFC 8414 §3.1), and health at the root too, where probes look for it.
 func (s *server) route(e *echo.Echo) {
 	handlers := api.NewStrictHandler(s, nil)
-	router := headRouter{e}
+	router := headRouter{e, s.base}
 	api.RegisterHandlersWithBaseURL(router, handlers, s.base)
 	if s.base != "" {
 		router.GET("/.well-known/oauth-authorization-server"+s.base, handlers.GetAuthorizationServerMetadata)
@@ -92,12 +93,20 @@ func (s *server) route(e *echo.Echo) {
 	}
 }
 
-// headRouter answers HEAD wherever GET is answered (RFC 9110 §9.3.2); net/http drops the body.
-type headRouter struct{ *echo.Echo }
+// headRouter answers HEAD wherever GET is answered (RFC 9110 §9.3.2); net/http drops the
+// body. Not where a GET is a step of a person's way, which takes a code, a row or an attempt.
+type headRouter struct {
+	*echo.Echo
+	base string
+}
+
+var steps = []string{"/oauth/authorize", "/login", "/login/callback"}
 
 // GET routes both methods.
 func (r headRouter) GET(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
-	r.HEAD(path, h, m...)
+	if !slices.Contains(steps, strings.TrimPrefix(path, r.base)) {
+		r.HEAD(path, h, m...)
+	}
 	return r.Echo.GET(path, h, m...)
 }
 

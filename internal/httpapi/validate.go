@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -53,11 +54,11 @@ func (s *server) limitRefusals(next echo.HandlerFunc) echo.HandlerFunc {
 // operation returns what the contract says of the routed request, nil where the router
 // itself refuses it.
 func (s *server) operation(c echo.Context) *operation {
-	method := c.Request().Method
-	if method == http.MethodHead {
+	method, path := c.Request().Method, s.operationPath(c.Path())
+	if method == http.MethodHead && !slices.Contains(steps, path) {
 		method = http.MethodGet
 	}
-	return s.contract.operations[routed{method, s.operationPath(c.Path())}]
+	return s.contract.operations[routed{method, path}]
 }
 
 // findExact answers 404 where the router took more than one segment of the path for a

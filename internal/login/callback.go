@@ -44,6 +44,9 @@ type Completion struct {
 	// too, once the attempt is known to be this browser's, so that a page can offer to
 	// start again.
 	Continue string
+	// AuthenticatedAt is when the user logged in at the provider, as far as it tells, which
+	// can be long ago; else now.
+	AuthenticatedAt time.Time
 	// RefreshToken is the provider's; empty if it issued none. [Upstream.Keep] keeps it.
 	RefreshToken credential.Secret
 }
@@ -68,15 +71,15 @@ func (u *Upstream) Complete(ctx context.Context, tenantID string, c Callback, br
 	if err != nil {
 		return Completion{}, err
 	}
-	done := Completion{Continue: attempt.Continue}
 	if err := p.answered(c); err != nil {
-		return done, err
+		return Completion{Continue: attempt.Continue}, err
 	}
 	ties := ties{nonce: derived(browser, "nonce", state), verifier: derived(browser, "code verifier", state)}
 	if reauthenticate {
 		ties.notBefore = attempt.ExpiresAt.Add(-AttemptLifetime - clockSkew)
 	}
-	done.User, done.RefreshToken, err = u.redeem(ctx, p, c.Code, ties)
+	done, err := u.redeem(ctx, p, c.Code, ties)
+	done.Continue = attempt.Continue
 	return done, err
 }
 
@@ -129,20 +132,31 @@ type ties struct {
 
 // redeem gets the tokens for the code and returns the user that they are about (OpenID
 // Connect Core 1.0 §3.1.3), and the refresh token.
-func (u *Upstream) redeem(ctx context.Context, p *provider, code string, ties ties) (tenant.User, credential.Secret, error) {
+func (u *Upstream) redeem(ctx context.Context, p *provider, code string, ties ties) (Completion, error) {
 	ctx = oidc.ClientContext(ctx, u.client())
 	token, err := u.config(p).Exchange(ctx, code, oauth2.VerifierOption(ties.verifier))
 	if err != nil {
-		return tenant.User{}, "", exchangeFault(err)
+		return Completion{}, exchangeFault(err)
 	}
 	said, issuer, err := u.verified(ctx, p, token, ties)
 	if err != nil {
-		return tenant.User{}, "", err
+		return Completion{}, err
 	}
 	if said, err = p.completed(ctx, said, token); err != nil {
-		return tenant.User{}, "", err
+		return Completion{}, err
 	}
-	return said.user(issuer), credential.Secret(token.RefreshToken), nil
+	return Completion{
+		User: said.user(issuer), AuthenticatedAt: loggedInAt(said, storedTime(u.Now())), RefreshToken: credential.Secret(token.RefreshToken),
+	}, nil
+}
+
+// loggedInAt is when the user logged in: never after now, whatever the provider's clock says.
+func loggedInAt(said claims, now time.Time) time.Time {
+	at := said.time("auth_time")
+	if at.IsZero() || at.After(now) {
+		return now
+	}
+	return at
 }
 
 // exchangeFault is the error of a code that got no tokens.
@@ -226,7 +240,7 @@ func (u *Upstream) fault(idToken *oidc.IDToken, token *oauth2.Token, said claims
 // completed asks the UserInfo endpoint, if there is one, for what the ID token does not
 // say (OpenID Connect Core 1.0 §5.3).
 func (p *provider) completed(ctx context.Context, said claims, token *oauth2.Token) (claims, error) {
-	if p.UserInfoAt == "" || said.text("email") != "" && said.text("name") != "" {
+	if p.UserInfoAt == "" || said.isComplete() {
 		return said, nil
 	}
 	info, err := p.discovered.UserInfo(ctx, oauth2.StaticTokenSource(token))

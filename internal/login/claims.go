@@ -52,11 +52,22 @@ func (c claims) time(name string) time.Time {
 	return time.Unix(int64(seconds), 0).UTC()
 }
 
+// isComplete reports whether the claims say all that a policy can ask for, save hd, which
+// only one provider has and puts into its ID tokens.
+func (c claims) isComplete() bool {
+	for _, name := range []string{"email", "email_verified", "name", "groups"} {
+		if len(c[name]) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // filled adds what other sources say to what the ID token says. Whether an address is
 // verified goes with the address.
 func (c claims) filled(other claims) claims {
 	filled := maps.Clone(c)
-	if c.text("email") == "" {
+	if c.text("email") == "" || len(c["email_verified"]) == 0 && c.text("email") == other.text("email") {
 		filled["email"], filled["email_verified"] = other["email"], other["email_verified"]
 	}
 	for _, name := range []string{"name", "preferred_username", "hd", "groups"} {

@@ -34,11 +34,11 @@ type Sessions struct {
 	Log *slog.Logger
 }
 
-// Start begins a session of the user, who has just logged in, and returns the secret that
+// Start begins a session of the user, who logged in at the given time, and returns the secret that
 // the browser holds from now on. It ends the session that the browser held before, if
 // replaced is the secret of one: a login never goes on under an old secret. It returns
 // what the store returns.
-func (s *Sessions) Start(ctx context.Context, tenantID string, u tenant.User, replaced credential.Secret) (credential.Secret, *Session, error) {
+func (s *Sessions) Start(ctx context.Context, tenantID string, u tenant.User, at time.Time, replaced credential.Secret) (credential.Secret, *Session, error) {
 	if err := s.End(ctx, tenantID, replaced); err != nil {
 		return "", nil, err
 	}
@@ -53,7 +53,7 @@ func (s *Sessions) Start(ctx context.Context, tenantID string, u tenant.User, re
 	}
 	session := &Session{
 		Tenant: tenantID, ID: id, Digest: secret.Digest(), User: u,
-		AuthenticatedAt: now, SeenAt: now, ExpiresAt: now.Add(SessionLifetime),
+		AuthenticatedAt: storedTime(at), SeenAt: now, ExpiresAt: now.Add(SessionLifetime),
 	}
 	if err := s.Store.CreateSession(ctx, session); err != nil {
 		return "", nil, err

@@ -32,7 +32,7 @@ func newSessions() sessionsUnderTest {
 
 func (s sessionsUnderTest) start(t *testing.T, replaced credential.Secret) (credential.Secret, *Session) {
 	t.Helper()
-	secret, session, err := s.Start(t.Context(), "t", alice, replaced)
+	secret, session, err := s.Start(t.Context(), "t", alice, s.Sessions.Now(), replaced)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestSessionsPassOnWhatTheStoreReturns(t *testing.T) {
 	}
 	end := func(s sessionsUnderTest, secret credential.Secret) error { return s.End(t.Context(), "t", secret) }
 	start := func(s sessionsUnderTest, secret credential.Secret) error {
-		_, _, err := s.Start(t.Context(), "t", alice, secret)
+		_, _, err := s.Start(t.Context(), "t", alice, s.Sessions.Now(), secret)
 		return err
 	}
 	cases := []struct {
@@ -248,7 +248,7 @@ func TestSessionNeedsRandomness(t *testing.T) {
 		if random == 0 {
 			s.Random = iotest.ErrReader(broken)
 		}
-		if _, _, err := s.Start(t.Context(), "t", alice, ""); err == nil || len(s.memory.sessions) != 0 {
+		if _, _, err := s.Start(t.Context(), "t", alice, s.Sessions.Now(), ""); err == nil || len(s.memory.sessions) != 0 {
 			t.Errorf("with %d random bytes: %v, %d sessions", random, err, len(s.memory.sessions))
 		}
 	}

@@ -31,7 +31,7 @@ func TestUpstreamLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Completion{Continue: testContinue, User: tenant.User{
+	want := Completion{Continue: testContinue, AuthenticatedAt: storedTime(u.clock.Now()), User: tenant.User{
 		Subject: subjectOf(u.Issuer, "248289761001"), Login: "248289761001", Name: "Alice B",
 		Email: "alice@example.com", EmailVerified: true, HostedDomain: "example.com", Groups: []string{"staff"},
 	}}
@@ -40,6 +40,23 @@ func TestUpstreamLogin(t *testing.T) {
 	}
 	if n := u.asked("/userinfo"); n != 0 {
 		t.Errorf("UserInfo is asked %d times for what the ID token says", n)
+	}
+}
+
+// A session is as old as the login at the provider, which can be long ago.
+func TestLoggedInAt(t *testing.T) {
+	for name, c := range map[string]struct{ told, want time.Duration }{
+		"long ago": {-8 * time.Hour, -8 * time.Hour}, "a clock that is fast": {time.Minute, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := newDirectUpstream(t, "https://idp.example")
+			now := u.clock.Now()
+			u.claims = with(object{"auth_time": now.Add(c.told).Unix()})
+			done, err := u.complete(t, u.authorize(u.begin(t, Hint{})))
+			if want := now.Add(c.want).Truncate(time.Second); err != nil || !done.AuthenticatedAt.Truncate(time.Second).Equal(want) {
+				t.Errorf("logged in at %v, %v, want %v", done.AuthenticatedAt, err, want)
+			}
+		})
 	}
 }
 
@@ -517,6 +534,11 @@ func TestUserInfoFillsIn(t *testing.T) {
 			u.Name, u.EmailVerified = "Alice of UserInfo", false
 		}},
 		{"groups of the ID token count", object{"name": nil}, object{"groups": []string{"admins"}}, 1, func(u *tenant.User) { u.Name = "Alice of UserInfo" }},
+		{"groups in UserInfo alone", object{"groups": nil}, object{"groups": []string{"staff"}}, 1, func(*tenant.User) {}},
+		{"verified in UserInfo alone, the same address", object{"email_verified": nil}, object{"email": "alice@example.com", "email_verified": true}, 1, func(*tenant.User) {}},
+		{"verified in UserInfo alone, another address", object{"email_verified": nil}, object{"email_verified": true}, 1, func(u *tenant.User) {
+			u.EmailVerified = false
+		}},
 		{"all in the ID token", object{}, object{"sub": "another"}, 0, func(*tenant.User) {}},
 	}
 	for _, c := range cases {

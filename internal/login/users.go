@@ -110,6 +110,19 @@ func (u *Users) find(ctx context.Context, key string) (found entry, exists bool)
 	return entry{hash: u.roll.decoy}, false
 }
 
+// Present returns the user of that subject as the file has them now, and whether it does.
+func (u *Users) Present(ctx context.Context, subject string) (tenant.User, bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.reload(ctx)
+	for _, listed := range u.roll.entries {
+		if listed.user.Subject == subject {
+			return listed.user, true
+		}
+	}
+	return tenant.User{}, false
+}
+
 // reload reads the file if it is not the one that was read. The users of the last good
 // file stay until there is a better one.
 func (u *Users) reload(ctx context.Context) {

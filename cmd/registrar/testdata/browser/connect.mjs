@@ -78,7 +78,7 @@ async function denied(world) {
   try {
     await assert.rejects(connect(world.server, authorization), /Not authorized: access_denied/)
     const answer = await authorization.answer
-    assert.deepEqual([...answer.keys()].sort(), ['error', 'error_description', 'iss', 'state'])
+    assert.deepEqual([...answer.keys()].sort(), ['error', 'error_description', 'error_uri', 'iss', 'state'])
     assert.equal(answer.get('iss'), world.issuer)
     assert.equal(authorization.tokens(), undefined)
   } finally {
