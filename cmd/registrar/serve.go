@@ -91,7 +91,7 @@ func warn(log *slog.Logger, settings *config.Config) {
 // Within memoryLimit the process runs with a third fewer collections; hashing passwords
 // takes passwordMemory beside.
 const (
-	memoryLimit    = 40 << 20
+	memoryLimit    = 36 << 20
 	passwordMemory = 80 << 20
 )
 
