@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -650,6 +651,26 @@ func clientsThatChange(t *testing.T, s *server) {
 			t.Errorf("refreshed for %v", got)
 		}
 	})
+	t.Run("suspended", func(t *testing.T) {
+		registered, tokens, code := begin(t)
+		id := registered.str(t, "client_id")
+		s.setStatus(t, "suspend", id)
+		s.wantUnknown(t, s.token(t, redemption(id, code, nil), nil))
+		s.wantUnknown(t, s.token(t, refreshing(id, tokens.str(t, "refresh_token")), nil))
+		s.wantDead(t, tokens)
+		page := s.visitor(t).get(t, "/oauth/authorize?"+authorizationRequest(id, callback, nil).Encode())
+		wantPage(t, page, "invalid_client")
+		if !strings.Contains(page.Text, "suspended") {
+			t.Errorf("the page does not say why: %s", page.Text)
+		}
+		if answer := s.manage(t, http.MethodGet, registered, nil); answer.Status != http.StatusOK {
+			t.Errorf("its registration cannot be read: %s", answer)
+		}
+
+		s.setStatus(t, "approve", id)
+		s.wantDead(t, tokens)
+		s.tokens(t, redemption(id, s.visitor(t).code(t, authorizationRequest(id, callback, nil)), nil), nil)
+	})
 	t.Run("D-04 D-05 deleted", func(t *testing.T) {
 		registered, tokens, code := begin(t)
 		id := registered.str(t, "client_id")
@@ -658,6 +679,15 @@ func clientsThatChange(t *testing.T, s *server) {
 		s.wantUnknown(t, s.token(t, refreshing(id, tokens.str(t, "refresh_token")), nil))
 		s.wantDead(t, tokens)
 	})
+}
+
+// setStatus has the client suspended, or let in again, from the command line.
+func (s *server) setStatus(t *testing.T, verb, id string) {
+	t.Helper()
+	environ := []string{"REGISTRAR_DATABASE_URL=" + s.Database, "REGISTRAR_SECRET_KEY=" + secretKey}
+	if err := run(t.Context(), []string{"client", verb, id}, environ, io.Discard, io.Discard); err != nil {
+		t.Fatalf("client %s: %v", verb, err)
+	}
 }
 
 func tokenRaces(t *testing.T, s *server) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -28,18 +29,11 @@ func keysCommand(p *process) *cobra.Command {
 }
 
 func (p *process) rotateKeys(ctx context.Context) error {
-	settings, err := config.Load(p.environ)
-	if err != nil {
-		return err
-	}
-	db, err := store.Open(ctx, settings.DatabaseURL)
+	settings, db, err := p.openDatabase(ctx)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	if err := requireMigrated(ctx, db); err != nil {
-		return err
-	}
 	keys, err := newKeys(settings, db, slog.New(slog.NewJSONHandler(p.log, nil)))
 	if err != nil {
 		return err
@@ -58,6 +52,22 @@ func (p *process) rotateKeys(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// openDatabase opens the database of the settings, beside the servers that use it.
+func (p *process) openDatabase(ctx context.Context) (*config.Config, *store.Store, error) {
+	settings, err := config.Load(p.environ)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := store.Open(ctx, settings.DatabaseURL)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := requireMigrated(ctx, db); err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	return settings, db, nil
 }
 
 func newKeys(settings *config.Config, db *store.Store, log *slog.Logger) (*signing.Keys, error) {

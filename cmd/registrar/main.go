@@ -34,7 +34,7 @@ func run(ctx context.Context, args, environ []string, out, errors io.Writer) err
 		SilenceUsage:  true,
 	}
 	p := &process{environ: environ, out: out, log: errors}
-	root.AddCommand(serveCommand(p), migrateCommand(p), versionCommand(p), healthcheckCommand(p), configCommand(p), keysCommand(p), userCommand(p))
+	root.AddCommand(serveCommand(p), migrateCommand(p), versionCommand(p), healthcheckCommand(p), configCommand(p), clientCommand(p), keysCommand(p), userCommand(p))
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errors)

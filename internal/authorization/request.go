@@ -104,10 +104,12 @@ func (s *Service) addressee(ctx context.Context, t *tenant.Tenant, params url.Va
 		return nil, invalidRequest("client_id", "is required")
 	}
 	client, err := s.find(ctx, t, params.Get("client_id"))
-	if errors.Is(err, registration.ErrNotFound) {
+	switch {
+	case errors.Is(err, errSuspended):
+		return nil, errClientSuspended
+	case errors.Is(err, registration.ErrNotFound):
 		return nil, errNoClient
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
 	}
 	r := &Request{Client: client, LoginHint: params.Get("login_hint")}
@@ -118,8 +120,12 @@ func (s *Service) addressee(ctx context.Context, t *tenant.Tenant, params url.Va
 	return r, err
 }
 
-// errNoClient is a client that never was or is no more.
-var errNoClient error = &oauth.Error{Code: oauth.InvalidClient, Description: "client_id: no such client is registered here"}
+// errNoClient is a client that never was or is no more, errClientSuspended one that an
+// administrator has suspended.
+var (
+	errNoClient        error = &oauth.Error{Code: oauth.InvalidClient, Description: "client_id: no such client is registered here"}
+	errClientSuspended error = &oauth.Error{Code: oauth.InvalidClient, Description: "client_id: this client is suspended"}
+)
 
 const repeated = "must not be repeated"
 

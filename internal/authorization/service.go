@@ -3,6 +3,7 @@ package authorization
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -58,13 +59,21 @@ func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Microseco
 // MaxClientIDBytes is the length of the longest client_id that the store is asked for.
 const MaxClientIDBytes = 2048
 
-// find returns the client, or registration.ErrNotFound. The store is not asked for what
-// no client_id can be (RFC 6749 appendix A.1), nor every database for a NUL.
+// errSuspended is a client that is not to be served. Whoever need not tell it from one that
+// is not known takes it for that.
+var errSuspended = fmt.Errorf("the client is suspended: %w", registration.ErrNotFound)
+
+// find returns the client, registration.ErrNotFound or errSuspended. The store is not asked
+// for what no client_id can be (RFC 6749 appendix A.1), nor every database for a NUL.
 func (s *Service) find(ctx context.Context, t *tenant.Tenant, id string) (*registration.Client, error) {
 	if !isClientID(id) {
 		return nil, registration.ErrNotFound
 	}
-	return s.Store.Find(ctx, t.ID, id)
+	client, err := s.Store.Find(ctx, t.ID, id)
+	if err == nil && client.Status != registration.StatusActive {
+		return nil, errSuspended
+	}
+	return client, err
 }
 
 func isClientID(id string) bool {

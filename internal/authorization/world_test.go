@@ -82,6 +82,7 @@ func grace(d time.Duration) func(*tenant.Policy) {
 func (w *world) register(id string, changes ...func(*registration.Client)) *registration.Client {
 	c := &registration.Client{
 		Tenant: w.tenant.ID, ID: id, Origin: registration.OriginDynamic, ScopePolicy: registration.ScopeExplicit,
+		Status: registration.StatusActive,
 		Metadata: registration.Metadata{
 			RedirectURIs: []string{redirect, loopback, app}, TokenEndpointAuthMethod: oauth.AuthNone,
 			GrantTypes:    []oauth.GrantType{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken},

@@ -46,6 +46,17 @@ type ScopePolicy string
 // ScopeExplicit lets a client obtain only the scopes that it registered.
 const ScopeExplicit ScopePolicy = "explicit"
 
+// Status says what a client may do.
+type Status string
+
+const (
+	// StatusActive is a client like any other.
+	StatusActive Status = "active"
+	// StatusSuspended is a client that gets no codes and no tokens, and whose grants have
+	// ended. It can still read, change and delete its registration.
+	StatusSuspended Status = "suspended"
+)
+
 // Client is a registered client as it is stored.
 type Client struct {
 	Tenant string
@@ -55,6 +66,7 @@ type Client struct {
 	Owner       string
 	Origin      Origin
 	ScopePolicy ScopePolicy
+	Status      Status
 	Metadata    Metadata
 	// AuthMethodDefaulted is true while the client never chose its
 	// token_endpoint_auth_method.

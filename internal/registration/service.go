@@ -77,7 +77,7 @@ func (s *Service) mint(t *tenant.Tenant, access Access, metadata Metadata, defau
 		return nil, fmt.Errorf("draw a client_id: %w", err)
 	}
 	client := &Client{
-		Tenant: t.ID, ID: clientID(id), Origin: OriginDynamic, ScopePolicy: ScopeExplicit,
+		Tenant: t.ID, ID: clientID(id), Origin: OriginDynamic, ScopePolicy: ScopeExplicit, Status: StatusActive,
 		Metadata: metadata, AuthMethodDefaulted: defaulted,
 		CreatedAt: now, CreatedFrom: access.From, CreatedAgent: access.Agent, UpdatedAt: now, Version: 1,
 	}
@@ -241,6 +241,12 @@ func (s *Service) Delete(ctx context.Context, client *Client) error {
 		return oauth.ErrTokenInvalid
 	}
 	return err
+}
+
+// SetStatus suspends a client, or lets it in again. It returns ErrNotFound for a client
+// that does not exist, and what the store returns.
+func (s *Service) SetStatus(ctx context.Context, tenantID, id string, status Status) error {
+	return s.Store.SetStatus(ctx, tenantID, id, status, s.now())
 }
 
 // now is the time that a row can hold: both stores keep microseconds.

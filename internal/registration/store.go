@@ -3,6 +3,7 @@ package registration
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/seed-9c856424/registrar/internal/credential"
 )
@@ -29,6 +30,9 @@ type Store interface {
 	// RevokeAccessToken forgets the registration access token if it is still the
 	// one with this digest, and raises the version. No such client or token: no error.
 	RevokeAccessToken(ctx context.Context, tenant, id string, digest credential.Digest) error
+	// SetStatus writes the status and UpdatedAt, and raises the version, or returns
+	// ErrNotFound. The grants of a client that is not active end in the same transaction.
+	SetStatus(ctx context.Context, tenant, id string, status Status, at time.Time) error
 	// Delete removes the client, or returns ErrNotFound.
 	Delete(ctx context.Context, tenant, id string) error
 }

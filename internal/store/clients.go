@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -18,7 +19,7 @@ func (s *Store) Create(ctx context.Context, c *registration.Client) error {
 		return err
 	}
 	_, err = s.exec(ctx, "create a client", func(db *gorm.DB) *gorm.DB {
-		return db.Exec(createClient, r.Tenant, r.ID, r.Owner, r.Origin, r.ScopePolicy, r.Metadata, r.AuthMethodDefaulted,
+		return db.Exec(createClient, r.Tenant, r.ID, r.Owner, r.Origin, r.ScopePolicy, r.Status, r.Metadata, r.AuthMethodDefaulted,
 			r.SecretDigest, r.AccessTokenDigest, r.CreatedAt, r.CreatedFrom, r.CreatedAgent, r.UpdatedAt, r.Version)
 	})
 	return err
@@ -26,11 +27,11 @@ func (s *Store) Create(ctx context.Context, c *registration.Client) error {
 
 // createClient is written out: on the path that every registration takes, building it
 // anew would cost more than the database does.
-const createClient = `INSERT INTO clients (tenant, id, owner, origin, scope_policy, metadata, auth_method_defaulted,
+const createClient = `INSERT INTO clients (tenant, id, owner, origin, scope_policy, status, metadata, auth_method_defaulted,
 	secret_digest, access_token_digest, created_at, created_from, created_agent, updated_at, version)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-const findClient = `SELECT owner, origin, scope_policy, metadata, auth_method_defaulted,
+const findClient = `SELECT owner, origin, scope_policy, status, metadata, auth_method_defaulted,
 	secret_digest, access_token_digest, created_at, created_from, created_agent, updated_at, version
 	FROM clients WHERE tenant = ? AND id = ?`
 
@@ -42,7 +43,7 @@ func (s *Store) Find(ctx context.Context, tenant, id string) (*registration.Clie
 	r := clientRow{Tenant: tenant, ID: id}
 	err := s.attempt(ctx, "find a client", func() error {
 		return s.read.WithContext(ctx).Raw(findClient, tenant, id).Row().Scan(
-			&r.Owner, &r.Origin, &r.ScopePolicy, &r.Metadata, &r.AuthMethodDefaulted,
+			&r.Owner, &r.Origin, &r.ScopePolicy, &r.Status, &r.Metadata, &r.AuthMethodDefaulted,
 			&r.SecretDigest, &r.AccessTokenDigest, &r.CreatedAt, &r.CreatedFrom, &r.CreatedAgent, &r.UpdatedAt, &r.Version)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
@@ -96,6 +97,29 @@ func (s *Store) RevokeAccessToken(ctx context.Context, tenant, id string, digest
 	_, err := s.exec(ctx, "revoke an access token", func(db *gorm.DB) *gorm.DB {
 		return db.Model(&clientRow{}).Where(byToken, tenant, id, []byte(digest)).Updates(changes)
 	})
+	return err
+}
+
+const endGrants = "UPDATE grants SET revoked_at = ? WHERE tenant = ? AND client_id = ? AND revoked_at IS NULL"
+
+// SetStatus implements [registration.Store].
+func (s *Store) SetStatus(ctx context.Context, tenant, id string, status registration.Status, at time.Time) error {
+	if !storable(tenant, id) {
+		return registration.ErrNotFound
+	}
+	changes := map[string]any{"status": string(status), "updated_at": moment(at), "version": gorm.Expr("version + 1")}
+	var known bool
+	err := s.transact(ctx, "set the status of a client", func(tx *gorm.DB) error {
+		updated := tx.Model(&clientRow{}).Where(byKey, tenant, id).Updates(changes)
+		known = updated.RowsAffected > 0
+		if updated.Error != nil || status == registration.StatusActive {
+			return updated.Error
+		}
+		return tx.Exec(endGrants, moment(at), tenant, id).Error
+	})
+	if err == nil && !known {
+		return registration.ErrNotFound
+	}
 	return err
 }
 

@@ -211,12 +211,10 @@ func (s *Store) Disconnect(ctx context.Context, tenant, subject, clientID string
 	if !storable(tenant, subject, clientID) {
 		return nil
 	}
-	return s.attempt(ctx, "disconnect a client", func() error {
-		return s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-			if err := tx.Exec(revokeGrantsFor, moment(at), tenant, clientID, subject).Error; err != nil {
-				return err
-			}
-			return tx.Exec(forgetConsents, tenant, clientID, subject).Error
-		})
+	return s.transact(ctx, "disconnect a client", func(tx *gorm.DB) error {
+		if err := tx.Exec(revokeGrantsFor, moment(at), tenant, clientID, subject).Error; err != nil {
+			return err
+		}
+		return tx.Exec(forgetConsents, tenant, clientID, subject).Error
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"sync"
 	"testing"
+
+	"github.com/seed-9c856424/registrar/internal/registration"
 )
 
 func TestMigrateMakesReady(t *testing.T) {
@@ -64,6 +66,11 @@ func TestMigrationsGoDownAndUp(t *testing.T) {
 	}
 }
 
+// firstRelease is how the first release created a client.
+const firstRelease = `INSERT INTO clients (tenant, id, origin, scope_policy, metadata, auth_method_defaulted,
+	created_at, created_agent, updated_at, version)
+	VALUES ('one', 'c_1', 'dynamic', 'explicit', '{"redirect_uris":["https://client.example/cb"]}', false, ?, '', ?, 1)`
+
 // A database of the first release holds its clients over the migrations that follow.
 func TestMigrationsKeepClients(t *testing.T) {
 	for name, url := range databaseURLs {
@@ -73,14 +80,15 @@ func TestMigrationsKeepClients(t *testing.T) {
 				t.Fatal(err)
 			}
 			wantPending(t, s, len(s.migrator.ListSources())-1)
-			if err := s.Create(t.Context(), client("c_1")); err != nil {
+			if err := s.write.WithContext(t.Context()).Exec(firstRelease, now, now).Error; err != nil {
 				t.Fatal(err)
 			}
 			if err := s.Migrate(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := s.Find(t.Context(), "one", "c_1"); err != nil {
-				t.Error(err)
+			c, err := s.Find(t.Context(), "one", "c_1")
+			if err != nil || c.Status != registration.StatusActive {
+				t.Errorf("found %+v, %v", c, err)
 			}
 			if err := s.CreateGrant(t.Context(), grant("g")); err != nil {
 				t.Error(err)

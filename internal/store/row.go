@@ -22,6 +22,7 @@ type clientRow struct {
 	Owner               sql.Null[string]
 	Origin              string
 	ScopePolicy         string
+	Status              string
 	Metadata            string
 	AuthMethodDefaulted bool
 	SecretDigest        []byte
@@ -46,7 +47,7 @@ func newClientRow(c *registration.Client) (*clientRow, error) {
 	}
 	row := &clientRow{
 		Tenant: c.Tenant, ID: c.ID, Owner: nullable(c.Owner),
-		Origin: string(c.Origin), ScopePolicy: string(c.ScopePolicy),
+		Origin: string(c.Origin), ScopePolicy: string(c.ScopePolicy), Status: string(c.Status),
 		Metadata: metadata, AuthMethodDefaulted: c.AuthMethodDefaulted,
 		SecretDigest: c.SecretDigest, AccessTokenDigest: c.AccessTokenDigest,
 		CreatedAt: c.CreatedAt, CreatedAgent: asText(c.CreatedAgent),
@@ -62,6 +63,7 @@ func (r *clientRow) client() (*registration.Client, error) {
 	c := &registration.Client{
 		Tenant: r.Tenant, ID: r.ID, Owner: r.Owner.V,
 		Origin: registration.Origin(r.Origin), ScopePolicy: registration.ScopePolicy(r.ScopePolicy),
+		Status:              registration.Status(r.Status),
 		AuthMethodDefaulted: r.AuthMethodDefaulted,
 		SecretDigest:        r.SecretDigest, AccessTokenDigest: r.AccessTokenDigest,
 		CreatedAt: r.CreatedAt.UTC(), CreatedAgent: r.CreatedAgent,

@@ -15,6 +15,7 @@ import (
 	"github.com/seed-9c856424/registrar/internal/authorization"
 	"github.com/seed-9c856424/registrar/internal/login"
 	"github.com/seed-9c856424/registrar/internal/oauth"
+	"github.com/seed-9c856424/registrar/internal/registration"
 	"github.com/seed-9c856424/registrar/internal/signing"
 )
 
@@ -118,6 +119,7 @@ func clientSteps(ctx context.Context, s *Store) []step {
 		{"Create", func() error { return s.Create(ctx, c) }, insert},
 		{"Find", func() error { _, err := s.Find(ctx, "one", "c_1"); return err }, selects},
 		{"Update", func() error { return s.Update(ctx, c) }, updates},
+		{"SetStatus", func() error { return s.SetStatus(ctx, "one", "c_1", registration.StatusActive, now) }, begins},
 		{"Revoke", func() error { return s.RevokeAccessToken(ctx, "one", "c_1", c.AccessTokenDigest) }, updates},
 	}
 }

@@ -142,6 +142,12 @@ func (s *Store) attempt(ctx context.Context, what string, statement func() error
 	})
 }
 
+// transact runs writing statements in one transaction. They may run again, and return only
+// the database's own errors.
+func (s *Store) transact(ctx context.Context, what string, statements func(tx *gorm.DB) error) error {
+	return s.attempt(ctx, what, func() error { return s.write.WithContext(ctx).Transaction(statements) })
+}
+
 // exec runs one writing statement and returns how many rows it changed.
 func (s *Store) exec(ctx context.Context, what string, write func(*gorm.DB) *gorm.DB) (rows int64, err error) {
 	err = s.attempt(ctx, what, func() error {

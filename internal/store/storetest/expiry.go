@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-9c856424/registrar/internal/authorization"
+	"github.com/seed-9c856424/registrar/internal/registration"
 )
 
 func cascade(t *testing.T, s AuthorizationStore) {
@@ -37,6 +38,32 @@ func cascade(t *testing.T, s AuthorizationStore) {
 	wantNoConsent(t, s, consent(gone.ID))
 	must(t, s.SpendAssertion(t.Context(), "one", gone.ID, []byte("jti"), at))
 	wantError(t, "SpendAssertion", s.SpendAssertion(t.Context(), "one", stays.ID, []byte("jti"), at), authorization.ErrSpent)
+}
+
+func suspension(t *testing.T, s AuthorizationStore) {
+	suspended, stays := clientFor(t, s, "one", "c_1"), clientFor(t, s, "one", "c_2")
+	kept := redeemed("kept")
+	kept.ClientID = stays.ID
+	grants := []*authorization.Grant{fresh("fresh"), redeemed("redeemed"), complete("complete")}
+	for _, g := range append(grants, kept) {
+		must(t, s.CreateGrant(t.Context(), g))
+	}
+	later := at.Add(time.Minute)
+	must(t, s.SetStatus(t.Context(), suspended.Tenant, suspended.ID, registration.StatusSuspended, later))
+	for _, g := range grants {
+		wantError(t, "RedeemCode", s.RedeemCode(t.Context(), g), authorization.ErrSpent)
+		wantError(t, "RotateRefresh", s.RotateRefresh(t.Context(), g, g.RefreshDigest), authorization.ErrSpent)
+		if g.RevokedAt.IsZero() {
+			g.RevokedAt = later
+		}
+		wantGrant(t, s, g)
+	}
+	wantGrant(t, s, kept)
+
+	must(t, s.SetStatus(t.Context(), suspended.Tenant, suspended.ID, registration.StatusActive, later.Add(time.Minute)))
+	for _, g := range grants {
+		wantGrant(t, s, g)
+	}
 }
 
 func grantExpiry(t *testing.T, s AuthorizationStore) {

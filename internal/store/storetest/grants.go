@@ -41,6 +41,7 @@ func RunAuthorization(t *testing.T, open func(t *testing.T) AuthorizationStore) 
 		{"consents that are not there", consentAbsent},
 		{"an assertion is spent once", assertionOnce},
 		{"all of a client goes with it", cascade},
+		{"the grants of a client end with its suspension", suspension},
 		{"tenants of grants are apart", grantTenants},
 		{"expired grants go, within the limit", grantExpiry},
 		{"a cancelled call changes no grant", grantCancelled},

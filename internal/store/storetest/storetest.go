@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) registration.Store) {
 		{"an update replaces what it may", update},
 		{"an update needs the present version", updateStale},
 		{"a token is revoked by its digest", revoke},
+		{"the status of a client", status},
 		{"a client is deleted once", deleteTwice},
 		{"a cancelled call changes nothing", cancelled},
 		{"of parallel updates one wins", parallelUpdates},
@@ -52,7 +53,7 @@ var at = time.Date(2026, 11, 23, 9, 8, 7, 654321000, time.UTC)
 func minimal(id string) *registration.Client {
 	return &registration.Client{
 		Tenant: "one", ID: id,
-		Origin: registration.OriginDynamic, ScopePolicy: registration.ScopeExplicit,
+		Origin: registration.OriginDynamic, ScopePolicy: registration.ScopeExplicit, Status: registration.StatusActive,
 		Metadata: registration.Metadata{
 			TokenEndpointAuthMethod: oauth.AuthNone,
 			RedirectURIs:            []string{"https://client.example/cb"},
@@ -270,6 +271,31 @@ func revoke(t *testing.T, s registration.Store) {
 	must(t, s.RevokeAccessToken(t.Context(), c.Tenant, c.ID, token))
 	must(t, s.RevokeAccessToken(t.Context(), c.Tenant, c.ID, nil))
 	wantStored(t, s, c)
+}
+
+func status(t *testing.T, s registration.Store) {
+	c, bystander := full("c_status"), full("c_stays")
+	mustCreate(t, s, c)
+	mustCreate(t, s, bystander)
+	for i, to := range []registration.Status{registration.StatusSuspended, registration.StatusSuspended, registration.StatusActive} {
+		c.Status, c.UpdatedAt, c.Version = to, at.Add(time.Duration(i)*time.Hour), c.Version+1
+		must(t, s.SetStatus(t.Context(), c.Tenant, c.ID, to, c.UpdatedAt))
+		wantStored(t, s, c)
+	}
+	wantStored(t, s, bystander)
+	for _, other := range []struct{ tenant, id string }{{"one", "c_none"}, {"two", c.ID}, {"one", "c_\xff"}} {
+		err := s.SetStatus(t.Context(), other.tenant, other.id, registration.StatusSuspended, at)
+		wantError(t, "SetStatus of "+other.id, err, registration.ErrNotFound)
+	}
+	wantStored(t, s, c)
+
+	suspended := full("c_suspended")
+	suspended.Status = registration.StatusSuspended
+	mustCreate(t, s, suspended)
+	changed := full(suspended.ID)
+	must(t, s.Update(t.Context(), changed))
+	changed.Status = registration.StatusSuspended
+	wantStored(t, s, changed)
 }
 
 func deleteTwice(t *testing.T, s registration.Store) {

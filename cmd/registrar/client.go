@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-9c856424/registrar/internal/registration"
+	"github.com/seed-9c856424/registrar/internal/tenant"
+)
+
+func clientCommand(p *process) *cobra.Command {
+	client := groupCommand("client", "Look after the clients")
+	client.AddCommand(
+		&cobra.Command{
+			Use:   "suspend CLIENT_ID...",
+			Short: "Suspend clients",
+			Long: "Suspend clients. They get no more codes and tokens, and their codes, refresh tokens and, for whoever asks here,\n" +
+				"access tokens end at once; servers that verify access tokens themselves take one until it expires, 10 minutes\n" +
+				"at most. Servers need no restart.",
+			Args: cobra.MinimumNArgs(1),
+			RunE: func(c *cobra.Command, ids []string) error {
+				return p.setStatus(c.Context(), ids, registration.StatusSuspended)
+			},
+		},
+		&cobra.Command{
+			Use:   "approve CLIENT_ID...",
+			Short: "Let suspended clients in again",
+			Long:  "Let suspended clients in again. What the suspension has ended stays ended: their users approve them anew.",
+			Args:  cobra.MinimumNArgs(1),
+			RunE: func(c *cobra.Command, ids []string) error {
+				return p.setStatus(c.Context(), ids, registration.StatusActive)
+			},
+		},
+	)
+	return client
+}
+
+// setStatus gives each client the status, those too that come after one that is not known.
+func (p *process) setStatus(ctx context.Context, ids []string, status registration.Status) error {
+	_, db, err := p.openDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	registry := &registration.Service{Store: db, Now: time.Now}
+	var faults []error
+	for _, id := range ids {
+		if err := registry.SetStatus(ctx, tenant.DefaultID, id, status); err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", id, err))
+			continue
+		}
+		if _, err := fmt.Fprintf(p.out, "%s is %s\n", id, status); err != nil {
+			return err
+		}
+	}
+	return errors.Join(faults...)
+}
