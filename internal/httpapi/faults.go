@@ -11,6 +11,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/seed-9c856424/registrar/internal/oauth"
+	"github.com/seed-9c856424/registrar/internal/strictjson"
 )
 
 // fault is one place where a body breaks the contract.
@@ -119,11 +120,11 @@ func faultsOf(err error) []fault {
 	var (
 		several    openapi3.MultiError
 		schema     *openapi3.SchemaError
-		unreadable *malformed
+		unreadable *strictjson.Fault
 	)
 	switch {
 	case errors.As(err, &unreadable):
-		return []fault{{pathOf(unreadable.member), unreadable.reason, unreadable.text}}
+		return []fault{{pathOf(unreadable.Member), unreadable.Reason, unreadable.Text}}
 	case errors.As(err, &several):
 		var all []fault
 		for _, one := range several {

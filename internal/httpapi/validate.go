@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed-9c856424/registrar/internal/oauth"
 	"github.com/seed-9c856424/registrar/internal/registration"
+	"github.com/seed-9c856424/registrar/internal/strictjson"
 )
 
 // limitBody refuses a body that is too large, by its declared length at once and by what
@@ -172,7 +173,7 @@ func (s *server) validateJSON(r *http.Request, op *operation) error {
 	if !hasPlainBody(r.Header, mimeJSON) {
 		return wrongType(mimeJSON)
 	}
-	object, err := decodeObject(r.Body)
+	object, err := strictjson.Decode(r.Body)
 	if err != nil {
 		return bodyFault(op, err)
 	}
@@ -208,7 +209,7 @@ func fieldValue(h http.Header, name string) string { return strings.Join(h.Value
 func (op *operation) checkIdentity(object map[string]any, client *registration.Client) error {
 	for _, name := range op.forbidden {
 		if value := object[name]; value != nil && value != "" {
-			return &malformed{member: name, reason: "it must not be sent"}
+			return &strictjson.Fault{Member: name, Reason: "it must not be sent"}
 		}
 	}
 	if id, sent := object["client_id"].(string); client != nil && sent && id != "" && id != client.ID {
@@ -260,7 +261,7 @@ func (op *operation) reduce(object map[string]any) error {
 			continue
 		}
 		if _, isString := value.(string); localized && !isString {
-			return &malformed{member: name, reason: "value must be a string"}
+			return &strictjson.Fault{Member: name, Reason: "value must be a string"}
 		}
 	}
 	return nil

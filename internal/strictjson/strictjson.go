@@ -1,4 +1,5 @@
-package httpapi
+// Package strictjson reads JSON objects that every parser reads alike.
+package strictjson
 
 import (
 	"encoding/json"
@@ -17,25 +18,26 @@ const (
 	maxElements = 4096
 )
 
-// malformed is a body that is not one JSON object in good form.
-type malformed struct {
-	// member is the top-level member that the fault is in, empty for the body itself.
-	member string
-	reason string
-	// text says that the body is not JSON at all: whatever member that is found in, it
+// Fault is what keeps a text from being one JSON object in good form.
+type Fault struct {
+	// Member is the top-level member that the fault is in, empty for the body itself.
+	Member string
+	// Reason never quotes the text.
+	Reason string
+	// Text says that the body is not JSON at all: whatever member that is found in, it
 	// is a fault of the body.
-	text bool
+	Text bool
 }
 
-func (m *malformed) Error() string { return m.reason }
+func (f *Fault) Error() string { return f.Reason }
 
-// decodeObject reads one JSON object in strict form (RFC 8259, RFC 7493): unique member
+// Decode reads one JSON object in strict form (RFC 8259, RFC 7493): unique member
 // names, valid UTF-8, nothing behind it, bounded in depth and length. It returns
-// *malformed for everything else, and the reader's own errors as they are.
-func decodeObject(body io.Reader) (map[string]any, error) {
+// *Fault for everything else, and the reader's own errors as they are.
+func Decode(body io.Reader) (map[string]any, error) {
 	d := strictDecoder{Decoder: jsontext.NewDecoder(body)}
 	if kind := d.PeekKind(); kind != '{' && kind != 0 {
-		return nil, &malformed{reason: "the body must be a JSON object"}
+		return nil, &Fault{Reason: "the body must be a JSON object"}
 	}
 	value, err := d.value()
 	if err != nil {
@@ -79,7 +81,7 @@ func (d *strictDecoder) value() (any, error) {
 // (RFC 7493 §2.2).
 func (d *strictDecoder) number(digits string) (any, error) {
 	if _, err := strconv.ParseFloat(digits, 64); err != nil {
-		return nil, &malformed{member: d.member, reason: "a number is too large"}
+		return nil, &Fault{Member: d.member, Reason: "a number is too large"}
 	}
 	return json.Number(digits), nil
 }
@@ -140,24 +142,24 @@ func (d *strictDecoder) enter() error {
 
 // beyond is a bound that the member being read exceeds.
 func (d *strictDecoder) beyond(rule string, bound int) error {
-	return &malformed{member: d.member, reason: fmt.Sprintf(rule, bound)}
+	return &Fault{Member: d.member, Reason: fmt.Sprintf(rule, bound)}
 }
 
 // fault says what is wrong without quoting the body, as the decoder's own errors do.
 func (d *strictDecoder) fault(err error) error {
 	var (
-		known     *malformed
+		known     *Fault
 		syntactic *jsontext.SyntacticError
 	)
 	switch {
 	case errors.As(err, &known):
 		return err
 	case errors.Is(err, jsontext.ErrDuplicateName):
-		return &malformed{d.member, "a member name stands twice in one object", true}
+		return &Fault{d.member, "a member name stands twice in one object", true}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return &malformed{d.member, "the JSON text ends too early", true}
+		return &Fault{d.member, "the JSON text ends too early", true}
 	case errors.As(err, &syntactic):
-		return &malformed{d.member, fmt.Sprintf("the body is not valid JSON in UTF-8, at byte %d", syntactic.ByteOffset), true}
+		return &Fault{d.member, fmt.Sprintf("the body is not valid JSON in UTF-8, at byte %d", syntactic.ByteOffset), true}
 	}
 	return err
 }
@@ -165,7 +167,7 @@ func (d *strictDecoder) fault(err error) error {
 func (d *strictDecoder) trailing(err error) error {
 	var syntactic *jsontext.SyntacticError
 	if err == nil || errors.As(err, &syntactic) {
-		return &malformed{reason: "something stands behind the JSON object"}
+		return &Fault{Reason: "something stands behind the JSON object"}
 	}
 	return err
 }

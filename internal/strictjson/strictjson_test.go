@@ -1,4 +1,4 @@
-package httpapi
+package strictjson
 
 import (
 	"encoding/json"
@@ -10,7 +10,7 @@ import (
 	"testing/iotest"
 )
 
-func TestDecodeObjectAccepts(t *testing.T) {
+func TestDecodeAccepts(t *testing.T) {
 	cases := map[string]struct {
 		body string
 		want map[string]any
@@ -25,7 +25,7 @@ func TestDecodeObjectAccepts(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, err := decodeObject(strings.NewReader(c.body))
+			got, err := Decode(strings.NewReader(c.body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -36,7 +36,7 @@ func TestDecodeObjectAccepts(t *testing.T) {
 	}
 }
 
-func TestDecodeObjectRefuses(t *testing.T) {
+func TestDecodeRefuses(t *testing.T) {
 	cases := map[string]struct{ body, member string }{
 		"nothing":             {"", ""},
 		"white space":         {" \n", ""},
@@ -68,13 +68,13 @@ func TestDecodeObjectRefuses(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			_, err := decodeObject(strings.NewReader(c.body))
-			var fault *malformed
+			_, err := Decode(strings.NewReader(c.body))
+			var fault *Fault
 			if !errors.As(err, &fault) {
 				t.Fatalf("got %v", err)
 			}
-			if fault.member != c.member {
-				t.Errorf("the fault is in %q, want %q: %s", fault.member, c.member, fault.reason)
+			if fault.Member != c.member {
+				t.Errorf("the fault is in %q, want %q: %s", fault.Member, c.member, fault.Reason)
 			}
 		})
 	}
@@ -85,10 +85,10 @@ func nested(depth int) string {
 	return `{"a":` + strings.Repeat("[", depth-1) + strings.Repeat("]", depth-1) + "}"
 }
 
-func TestDecodeObjectPassesReadErrorsOn(t *testing.T) {
+func TestDecodePassesReadErrorsOn(t *testing.T) {
 	broken := errors.New("connection reset")
 	for _, begun := range []string{"", `{"a":`, `{}`} {
-		_, err := decodeObject(io.MultiReader(strings.NewReader(begun), iotest.ErrReader(broken)))
+		_, err := Decode(io.MultiReader(strings.NewReader(begun), iotest.ErrReader(broken)))
 		if !errors.Is(err, broken) {
 			t.Errorf("after %q: %v", begun, err)
 		}
@@ -101,9 +101,9 @@ func FuzzBody(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		got, err := decodeObject(strings.NewReader(body))
+		got, err := Decode(strings.NewReader(body))
 		if err != nil {
-			var fault *malformed
+			var fault *Fault
 			if !errors.As(err, &fault) {
 				t.Fatalf("not a fault of the body: %v", err)
 			}
