@@ -50,6 +50,13 @@ type Config struct {
 	StrictApplicationType bool                 `env:"STRICT_APPLICATION_TYPE"`
 	RevokeMisusedToken    bool                 `env:"REVOKE_MISUSED_TOKEN" envDefault:"true"`
 	CORSOrigins           Words                `env:"CORS_ORIGINS" envDefault:"*"`
+	RedirectHostsAllowed  Words                `env:"REDIRECT_HOSTS_ALLOWED"`
+	RedirectHostsDenied   Words                `env:"REDIRECT_HOSTS_DENIED"`
+
+	MetadataDocuments     tenant.MetadataDocuments `env:"METADATA_DOCUMENTS" envDefault:"any"`
+	MetadataDocumentHosts Words                    `env:"METADATA_DOCUMENT_HOSTS"`
+	// DevelopmentFetch lets what clients have elsewhere be fetched from anywhere.
+	DevelopmentFetch bool `env:"DEVELOPMENT_FETCH"`
 
 	Envelope Envelope   `env:"ENVELOPE" envDefault:"negotiated"`
 	MaxBody  BodySize   `env:"MAX_BODY" envDefault:"65536"`
@@ -264,6 +271,9 @@ func (c *Config) Tenant() *tenant.Tenant {
 		StrictApplicationType: c.StrictApplicationType,
 		RevokeMisusedToken:    c.RevokeMisusedToken,
 		AllowedOrigins:        c.origins(),
+		RedirectHosts:         tenant.HostPolicy{Allow: tenant.Hosts(c.RedirectHostsAllowed), Deny: tenant.Hosts(c.RedirectHostsDenied)},
+		MetadataDocuments:     c.MetadataDocuments,
+		MetadataDocumentHosts: tenant.Hosts(c.MetadataDocumentHosts),
 		Resources:             c.Resources,
 		TrustedRedirectHosts:  c.TrustedRedirectHosts,
 		ScopeTexts:            c.scopeTexts(),

@@ -55,6 +55,7 @@ func TestDefaults(t *testing.T) {
 		CustomSchemes:      Words{"cursor", "vscode", "vscode-insiders", "windsurf", "zed"},
 		RevokeMisusedToken: true,
 		CORSOrigins:        Words{"*"},
+		MetadataDocuments:  tenant.MetadataDocumentsAny,
 		Envelope:           EnvelopeNegotiated,
 		MaxBody:            65536,
 
@@ -140,6 +141,7 @@ func TestValues(t *testing.T) {
 func TestTenant(t *testing.T) {
 	got := mustLoad(t, "ISSUER=https://id.example", "SCOPES=a b", "DEFAULT_SCOPES=a", "SCOPE_OVERFLOW=reject", "AUTH_METHODS=none client_secret_post",
 		"DEFAULT_AUTH_METHOD=client_secret_post", "CUSTOM_SCHEMES=x", "STRICT_APPLICATION_TYPE=true", "REVOKE_MISUSED_TOKEN=false", "CORS_ORIGINS=https://a.example",
+		"REDIRECT_HOSTS_ALLOWED=c.example *.c.example", "REDIRECT_HOSTS_DENIED=d.example", "METADATA_DOCUMENTS=listed", "METADATA_DOCUMENT_HOSTS=e.example",
 		"UPSTREAM_ISSUER=https://up.example", "UPSTREAM_CLIENT_ID=registrar", "RECHECK_UPSTREAM=true",
 		"LOGIN_EMAIL_DOMAINS=a.example", "LOGIN_HOSTED_DOMAINS=b.example", "LOGIN_GROUPS=c", "LOGIN_SUBJECTS=d",
 		"RESOURCES=https://files.example", "TRUSTED_REDIRECT_HOSTS=app.example", "REFRESH_GRACE=30s", "ACCESS_TOKEN_ALG=RS256", "ID_TOKEN_ALG=ES256").Tenant()
@@ -152,6 +154,9 @@ func TestTenant(t *testing.T) {
 		CustomSchemes:         []string{"x"},
 		StrictApplicationType: true,
 		AllowedOrigins:        []string{"https://a.example"},
+		RedirectHosts:         tenant.HostPolicy{Allow: tenant.Hosts{"c.example", "*.c.example"}, Deny: tenant.Hosts{"d.example"}},
+		MetadataDocuments:     tenant.MetadataDocumentsListed,
+		MetadataDocumentHosts: tenant.Hosts{"e.example"},
 		Resources:             []string{"https://files.example/"},
 		TrustedRedirectHosts:  []string{"app.example"},
 		ScopeTexts:            map[string]string{},
@@ -185,6 +190,8 @@ var wrong = []string{
 	"CUSTOM_SCHEMES=https", "CUSTOM_SCHEMES=javascript", "CUSTOM_SCHEMES=Cursor", "CUSTOM_SCHEMES=cursor://", "CUSTOM_SCHEMES=1x",
 	"STRICT_APPLICATION_TYPE=yes", "REVOKE_MISUSED_TOKEN=on",
 	"CORS_ORIGINS=none *", "CORS_ORIGINS=a.example", "CORS_ORIGINS=https://a.example/", "CORS_ORIGINS=https://*.example", "CORS_ORIGINS=ftp://a.example", "CORS_ORIGINS=null", "CORS_ORIGINS=https://App.example", "CORS_ORIGINS=https://",
+	"REDIRECT_HOSTS_ALLOWED=https://a.example", "REDIRECT_HOSTS_ALLOWED=*", "REDIRECT_HOSTS_ALLOWED=,", "REDIRECT_HOSTS_DENIED=a.*.example", "REDIRECT_HOSTS_DENIED=a.example:443",
+	"METADATA_DOCUMENTS=all", "METADATA_DOCUMENT_HOSTS=a.example/client", "DEVELOPMENT_FETCH=yes",
 	"ENVELOPE=never", "MAX_BODY=1023", "MAX_BODY=1048577", "MAX_BODY=64KiB", "MAX_BODY=-1", "LOG_LEVEL=loud",
 	"ISSUER=id.example", "DATABASE_URL_FILE=postgres://u:p4ssw0rd@db/x", "REDIS_URL_FILE=", "REDIS_URL_FILE=.",
 	"SECRET_KEY=p4ssw0rd", "SECRET_KEY=" + strings.Repeat("p4ssw0rd", 4), "SECRET_KEY=" + strings.Repeat("p4ssw0rd", 6)[:42], "SECRET_KEY=" + strings.Repeat("p4ssw0rd", 6)[:44],

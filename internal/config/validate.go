@@ -36,6 +36,7 @@ func (c *Config) validate(found *faults) {
 	checkIssuer(c.Issuer, found)
 	found.check(c.serverChecks())
 	found.check(c.registrationChecks())
+	found.check(c.hostChecks())
 	found.check(c.loginChecks())
 	found.check(c.authorizationChecks())
 }
@@ -63,6 +64,18 @@ func (c *Config) registrationChecks() []check {
 		{len(methods) == 0 || !subset(methods, knownMethods), "AUTH_METHODS", "each must be none, client_secret_basic, client_secret_post or private_key_jwt"},
 		{!slices.Contains(methods, c.DefaultAuthMethod), "DEFAULT_AUTH_METHOD", "it must be one of " + Prefix + "AUTH_METHODS"},
 		{!all(c.CustomSchemes, isCustomScheme), "CUSTOM_SCHEMES", "each must be a private-use scheme in lower case, without colon"},
+	}
+}
+
+func (c *Config) hostChecks() []check {
+	const rule = "each must be a host name such as app.example, or *.app.example for all below it"
+	documents := []tenant.MetadataDocuments{tenant.MetadataDocumentsOff, tenant.MetadataDocumentsListed, tenant.MetadataDocumentsAny}
+	return []check{
+		{isBlank(c.RedirectHostsAllowed) || !all(c.RedirectHostsAllowed, isHostPattern), "REDIRECT_HOSTS_ALLOWED", rule},
+		{isBlank(c.RedirectHostsDenied) || !all(c.RedirectHostsDenied, isHostPattern), "REDIRECT_HOSTS_DENIED", rule},
+		{!slices.Contains(documents, c.MetadataDocuments), "METADATA_DOCUMENTS", "it must be off, listed or any"},
+		{!all(c.MetadataDocumentHosts, isHostPattern), "METADATA_DOCUMENT_HOSTS", rule},
+		{c.DevelopmentFetch && !hasLoopbackHost(c.Issuer), "DEVELOPMENT_FETCH", "it is for an issuer on this machine alone: it lets clients have this server connect anywhere"},
 	}
 }
 
@@ -145,6 +158,12 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
+// hasLoopbackHost reports whether a URL leads to this machine.
+func hasLoopbackHost(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && isLoopback(u.Hostname())
+}
+
 // isSecureURL reports whether the text is an absolute URL without user information that
 // leads to a host over https, or to this machine over http.
 func isSecureURL(text string) bool {
@@ -162,6 +181,8 @@ const resourceRule = "an https URI (http on this machine) without user informati
 func isResource(resource string) bool {
 	return isSecureURL(resource) && !strings.Contains(resource, "#")
 }
+
+func isHostPattern(name string) bool { return isDomain(strings.TrimPrefix(name, "*.")) }
 
 func isDomain(name string) bool { return len(name) <= 253 && domainName.MatchString(name) }
 

@@ -1,6 +1,10 @@
 package config
 
-import "os"
+import (
+	"os"
+
+	"github.com/seed-9c856424/registrar/internal/tenant"
+)
 
 // Warnings are what is allowed and may not be meant, each in the form of a fault: the
 // variable, a colon, and what to know.
@@ -23,6 +27,8 @@ func (c *Config) StartWarnings() []string {
 	}
 	warnings.check([]check{
 		{c.RegistrationRate.Off, "REGISTRATION_RATE", "registrations are not limited"},
+		{c.DevelopmentFetch, "DEVELOPMENT_FETCH", "clients can have this server connect to any address"},
+		{c.MetadataDocuments == tenant.MetadataDocumentsListed && len(c.MetadataDocumentHosts) == 0, "METADATA_DOCUMENT_HOSTS", "without a host, no client is known by its metadata document"},
 		{c.Login() == LoginNone, "UPSTREAM_ISSUER", "neither it nor " + Prefix + "USERS_FILE is set: nobody can log in"},
 	})
 	return warnings.lines

@@ -40,6 +40,10 @@ type Origin string
 // OriginDynamic is a client that registered itself (RFC 7591 §3).
 const OriginDynamic Origin = "dynamic"
 
+// OriginDocument is a client that is known by its metadata document
+// (draft-ietf-oauth-client-id-metadata-document-02).
+const OriginDocument Origin = "document"
+
 // ScopePolicy says which scopes a client can obtain.
 type ScopePolicy string
 
@@ -80,8 +84,16 @@ type Client struct {
 	CreatedFrom  netip.Addr
 	CreatedAgent string
 	UpdatedAt    time.Time
+	// DocumentFetchedAt is when the copy of the document that Metadata is of was fetched;
+	// zero for all others.
+	DocumentFetchedAt time.Time
 	// Version counts updates, for optimistic concurrency; 1 as created.
 	Version int64
+}
+
+// IsVouchedFor reports whether anybody but the client itself stands for what it says.
+func (c *Client) IsVouchedFor() bool {
+	return c.Origin != OriginDynamic && c.Origin != OriginDocument
 }
 
 // IsLocalized reports whether a member's name is that of a localised variant, such as

@@ -52,6 +52,22 @@ func setJWKS(_ tenant.Policy, m *Metadata) error {
 	return nil
 }
 
+// ReadKeys returns the keys of a set that can verify signatures, or why it is no set of
+// public keys. Others are passed over, as a set may hold some for other uses (RFC 7517 §5).
+func ReadKeys(raw []byte) (keys []jose.JSONWebKey, reason string) {
+	texts, reason := parseKeySet(raw)
+	for _, text := range texts {
+		var key jose.JSONWebKey
+		switch fault := keyFault(text); {
+		case fault == publicKeysOnly:
+			return nil, fault
+		case fault == "" && key.UnmarshalJSON(text) == nil:
+			keys = append(keys, key)
+		}
+	}
+	return keys, reason
+}
+
 // parseKeySet reads with the parser that will read the keys again: it tells names
 // by case and refuses repeated ones. The standard library has its say because it
 // is to write the text again when the client is stored.

@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -61,13 +62,21 @@ func redirectURIFault(policy tenant.Policy, text string) string {
 	}
 	switch {
 	case u.scheme == "https":
-		return firstBroken(webHostRules, u)
+		return cmp.Or(firstBroken(webHostRules, u), redirectHostFault(policy, u.host))
 	case u.scheme == "http":
 		return firstBroken(loopbackRules, u)
 	case isPrivateUse(policy, u.scheme):
 		return firstBroken(privateUseRules, u)
 	}
 	return "must have the scheme https, http with a loopback host, or a private-use scheme such as com.example.app"
+}
+
+// redirectHostFault holds a host on the web to what the operator lists.
+func redirectHostFault(policy tenant.Policy, host string) string {
+	if policy.RedirectHosts.Admit(host) {
+		return ""
+	}
+	return "the host is not one that clients may have users sent to here"
 }
 
 var redirectURIRules = []rule[uri]{

@@ -243,10 +243,19 @@ func (s *Service) Delete(ctx context.Context, client *Client) error {
 	return err
 }
 
-// SetStatus suspends a client, or lets it in again. It returns ErrNotFound for a client
-// that does not exist, and what the store returns.
+// SetStatus suspends a client, or lets it in again. One that is known by a metadata document
+// can be suspended before anybody uses it. It returns ErrNotFound for a client that does not
+// exist, and what the store returns.
 func (s *Service) SetStatus(ctx context.Context, tenantID, id string, status Status) error {
-	return s.Store.SetStatus(ctx, tenantID, id, status, s.now())
+	now := s.now()
+	err := s.Store.SetStatus(ctx, tenantID, id, status, now)
+	if !errors.Is(err, ErrNotFound) || status == StatusActive || !IsDocumentURL(id) || DocumentURLFault(id) != "" {
+		return err
+	}
+	return s.Store.SaveDocument(ctx, &Client{
+		Tenant: tenantID, ID: id, Origin: OriginDocument, ScopePolicy: ScopeExplicit, Status: status,
+		CreatedAt: now, UpdatedAt: now, Version: 1,
+	})
 }
 
 // now is the time that a row can hold: both stores keep microseconds.

@@ -33,6 +33,10 @@ type Store interface {
 	// SetStatus writes the status and UpdatedAt, and raises the version, or returns
 	// ErrNotFound. The grants of a client that is not active end in the same transaction.
 	SetStatus(ctx context.Context, tenant, id string, status Status, at time.Time) error
+	// SaveDocument inserts the client of a metadata document, or replaces Metadata,
+	// DocumentFetchedAt and UpdatedAt of the stored one if they are of an older copy, and
+	// raises its version. Its status stays.
+	SaveDocument(ctx context.Context, c *Client) error
 	// Delete removes the client, or returns ErrNotFound.
 	Delete(ctx context.Context, tenant, id string) error
 }

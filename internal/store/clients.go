@@ -32,7 +32,7 @@ const createClient = `INSERT INTO clients (tenant, id, owner, origin, scope_poli
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 const findClient = `SELECT owner, origin, scope_policy, status, metadata, auth_method_defaulted,
-	secret_digest, access_token_digest, created_at, created_from, created_agent, updated_at, version
+	secret_digest, access_token_digest, created_at, created_from, created_agent, updated_at, document_fetched_at, version
 	FROM clients WHERE tenant = ? AND id = ?`
 
 // Find implements [registration.Store].
@@ -44,7 +44,7 @@ func (s *Store) Find(ctx context.Context, tenant, id string) (*registration.Clie
 	err := s.attempt(ctx, "find a client", func() error {
 		return s.read.WithContext(ctx).Raw(findClient, tenant, id).Row().Scan(
 			&r.Owner, &r.Origin, &r.ScopePolicy, &r.Status, &r.Metadata, &r.AuthMethodDefaulted,
-			&r.SecretDigest, &r.AccessTokenDigest, &r.CreatedAt, &r.CreatedFrom, &r.CreatedAgent, &r.UpdatedAt, &r.Version)
+			&r.SecretDigest, &r.AccessTokenDigest, &r.CreatedAt, &r.CreatedFrom, &r.CreatedAgent, &r.UpdatedAt, &r.DocumentFetchedAt, &r.Version)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, registration.ErrNotFound
@@ -96,6 +96,27 @@ func (s *Store) RevokeAccessToken(ctx context.Context, tenant, id string, digest
 	changes := map[string]any{"access_token_digest": nil, "version": gorm.Expr("version + 1")}
 	_, err := s.exec(ctx, "revoke an access token", func(db *gorm.DB) *gorm.DB {
 		return db.Model(&clientRow{}).Where(byToken, tenant, id, []byte(digest)).Updates(changes)
+	})
+	return err
+}
+
+const saveDocument = `INSERT INTO clients (tenant, id, origin, scope_policy, status, metadata, auth_method_defaulted,
+	created_at, created_from, created_agent, updated_at, document_fetched_at, version)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	ON CONFLICT (tenant, id) DO UPDATE SET metadata = excluded.metadata, updated_at = excluded.updated_at,
+	document_fetched_at = excluded.document_fetched_at, version = clients.version + 1
+	WHERE clients.origin = excluded.origin
+	AND (clients.document_fetched_at IS NULL OR clients.document_fetched_at < excluded.document_fetched_at)`
+
+// SaveDocument implements [registration.Store].
+func (s *Store) SaveDocument(ctx context.Context, c *registration.Client) error {
+	r, err := newClientRow(c)
+	if err != nil {
+		return err
+	}
+	_, err = s.exec(ctx, "save a client's document", func(db *gorm.DB) *gorm.DB {
+		return db.Exec(saveDocument, r.Tenant, r.ID, r.Origin, r.ScopePolicy, r.Status, r.Metadata, r.AuthMethodDefaulted,
+			r.CreatedAt, r.CreatedFrom, r.CreatedAgent, r.UpdatedAt, r.DocumentFetchedAt, r.Version)
 	})
 	return err
 }

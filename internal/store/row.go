@@ -31,6 +31,7 @@ type clientRow struct {
 	CreatedFrom         sql.Null[string]
 	CreatedAgent        string
 	UpdatedAt           time.Time `gorm:"autoUpdateTime:false"`
+	DocumentFetchedAt   sql.Null[time.Time]
 	Version             int64
 }
 
@@ -51,7 +52,7 @@ func newClientRow(c *registration.Client) (*clientRow, error) {
 		Metadata: metadata, AuthMethodDefaulted: c.AuthMethodDefaulted,
 		SecretDigest: c.SecretDigest, AccessTokenDigest: c.AccessTokenDigest,
 		CreatedAt: c.CreatedAt, CreatedAgent: asText(c.CreatedAgent),
-		UpdatedAt: c.UpdatedAt, Version: c.Version,
+		UpdatedAt: c.UpdatedAt, DocumentFetchedAt: nullable(moment(c.DocumentFetchedAt)), Version: c.Version,
 	}
 	if c.CreatedFrom.IsValid() {
 		row.CreatedFrom = nullable(c.CreatedFrom.String())
@@ -67,7 +68,7 @@ func (r *clientRow) client() (*registration.Client, error) {
 		AuthMethodDefaulted: r.AuthMethodDefaulted,
 		SecretDigest:        r.SecretDigest, AccessTokenDigest: r.AccessTokenDigest,
 		CreatedAt: r.CreatedAt.UTC(), CreatedAgent: r.CreatedAgent,
-		UpdatedAt: r.UpdatedAt.UTC(), Version: r.Version,
+		UpdatedAt: r.UpdatedAt.UTC(), DocumentFetchedAt: r.DocumentFetchedAt.V.UTC(), Version: r.Version,
 	}
 	if err := json.Unmarshal([]byte(r.Metadata), &c.Metadata); err != nil {
 		return nil, fmt.Errorf("metadata: %w", err)

@@ -119,6 +119,7 @@ func clientSteps(ctx context.Context, s *Store) []step {
 		{"Create", func() error { return s.Create(ctx, c) }, insert},
 		{"Find", func() error { _, err := s.Find(ctx, "one", "c_1"); return err }, selects},
 		{"Update", func() error { return s.Update(ctx, c) }, updates},
+		{"SaveDocument", func() error { return s.SaveDocument(ctx, client("https://c.example/client")) }, insert},
 		{"SetStatus", func() error { return s.SetStatus(ctx, "one", "c_1", registration.StatusActive, now) }, begins},
 		{"Revoke", func() error { return s.RevokeAccessToken(ctx, "one", "c_1", c.AccessTokenDigest) }, updates},
 	}

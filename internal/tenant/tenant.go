@@ -51,6 +51,14 @@ type Policy struct {
 	// RevokeMisusedToken revokes a registration access token that is presented
 	// on another client of the tenant.
 	RevokeMisusedToken bool
+	// RedirectHosts are the hosts of https redirect URIs; those on a user's own machine are
+	// none of its business.
+	RedirectHosts HostPolicy
+	// MetadataDocuments says which clients can be known by their metadata document
+	// (draft-ietf-oauth-client-id-metadata-document-02), MetadataDocumentHosts which are
+	// listed.
+	MetadataDocuments     MetadataDocuments
+	MetadataDocumentHosts Hosts
 	// AllowedOrigins are the browser origins that may read answers; "*" is any.
 	AllowedOrigins []string
 

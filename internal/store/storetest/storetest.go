@@ -36,6 +36,8 @@ func Run(t *testing.T, open func(t *testing.T) registration.Store) {
 		{"an update needs the present version", updateStale},
 		{"a token is revoked by its digest", revoke},
 		{"the status of a client", status},
+		{"the client of a document is saved", saveDocument},
+		{"of parallel documents the newest stays", parallelDocuments},
 		{"a client is deleted once", deleteTwice},
 		{"a cancelled call changes nothing", cancelled},
 		{"of parallel updates one wins", parallelUpdates},
