@@ -40,6 +40,8 @@ type browserWorld struct {
 	Upstream    string `json:"upstream"`
 	// Password is that of grace at Passwords.
 	Password string `json:"password"`
+	// Document is the metadata document of a client of Issuer's.
+	Document string `json:"document"`
 	// Server is the MCP server.
 	Server string `json:"server"`
 	// Callback is where client.example is in truth.
@@ -64,7 +66,9 @@ func newBrowserWorld(t *testing.T) *browserWorld {
 		scenarios:   scenarios,
 	}
 	w.Upstream = startNode(t, example, "upstream.mjs")
-	w.Issuer = startServer(t, map[string]string{
+	outside := newElsewhere(t)
+	w.Document = outside.documentWithLogo(t)
+	w.Issuer = startServerIn(t, outside.network(), map[string]string{
 		"REGISTRAR_SCOPES":                 "openid profile email offline_access mcp:tools",
 		"REGISTRAR_CONFIG":                 filepath.Join(example, "registrar.yaml"),
 		"REGISTRAR_UPSTREAM_ISSUER":        w.Upstream,
@@ -75,6 +79,24 @@ func newBrowserWorld(t *testing.T) *browserWorld {
 	w.Passwords = startServer(t, map[string]string{"REGISTRAR_USERS_FILE": w.usersFile(t)}).URL
 	w.Server = startNode(t, example, "server.mjs", w.Issuer)
 	return w
+}
+
+// documentWithLogo puts up the document of a client on the user's own machine, and its logo.
+func (e *elsewhere) documentWithLogo(t *testing.T) string {
+	t.Helper()
+	metadata := jsonOf(document(docURL, object{
+		"client_name": "Documented client", "logo_uri": "https://client.example/logo.png",
+		"redirect_uris": []string{"http://127.0.0.1/callback"}, "token_endpoint_auth_method": "none",
+	}))
+	logo := testLogo(t)
+	e.at("client.example", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/logo.png" {
+			logo(w, r)
+			return
+		}
+		metadata(w, r)
+	})
+	return docURL
 }
 
 // usersFile has one user, grace.

@@ -33,7 +33,7 @@ func publishedBy(issuer string) object {
 		"token_endpoint_auth_methods_supported":            []string{"none", "client_secret_basic", "client_secret_post", "private_key_jwt"},
 		"token_endpoint_auth_signing_alg_values_supported": []string{"RS256", "PS256", "ES256", "EdDSA"},
 
-		"authorization_response_iss_parameter_supported":        true,
+		"client_id_metadata_document_supported": true, "authorization_response_iss_parameter_supported": true,
 		"revocation_endpoint":                                   issuer + "/oauth/revoke",
 		"revocation_endpoint_auth_methods_supported":            []string{"none", "client_secret_basic", "client_secret_post", "private_key_jwt"},
 		"revocation_endpoint_auth_signing_alg_values_supported": []string{"RS256", "PS256", "ES256", "EdDSA"},

@@ -206,10 +206,10 @@ func authenticateClients(t *testing.T, s *server) {
 	})
 }
 
-// assertion signs what a client says of itself (RFC 7523 §3); nil in changed removes a claim.
-func assertion(t *testing.T, key *ecdsa.PrivateKey, claims object) string {
+// assertion signs what a client says of itself (RFC 7523 §3), with the key of this name.
+func assertion(t *testing.T, key *ecdsa.PrivateKey, name string, claims object) string {
 	t.Helper()
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key, KeyID: "1"}}, nil)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key, KeyID: name}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,13 +222,13 @@ func assertion(t *testing.T, key *ecdsa.PrivateKey, claims object) string {
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-func keyPair(t *testing.T) (*ecdsa.PrivateKey, object) {
+func keyPair(t *testing.T, name string) (*ecdsa.PrivateKey, object) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	encoded, err := json.Marshal(jose.JSONWebKey{Key: key.Public(), KeyID: "1", Algorithm: "ES256", Use: "sig"})
+	encoded, err := json.Marshal(jose.JSONWebKey{Key: key.Public(), KeyID: name, Algorithm: "ES256", Use: "sig"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,8 +236,8 @@ func keyPair(t *testing.T) (*ecdsa.PrivateKey, object) {
 }
 
 func authenticateByKey(t *testing.T, s *server) {
-	key, jwks := keyPair(t)
-	stranger, strangers := keyPair(t)
+	key, jwks := keyPair(t, "1")
+	stranger, strangers := keyPair(t, "1")
 	registered := s.register(t, object{"redirect_uris": []string{callback}, "token_endpoint_auth_method": "private_key_jwt", "jwks": jwks})
 	id := registered.str(t, "client_id")
 	claims := func(changed object) object {
@@ -253,7 +253,7 @@ func authenticateByKey(t *testing.T, s *server) {
 	for name, changed := range map[string]object{
 		"audience the issuer": nil, "audience the token endpoint": {"aud": s.URL + "/oauth/token"}, "audience in an array": {"aud": []string{s.URL}},
 	} {
-		t.Run(name, func(t *testing.T) { s.tokens(t, form(fresh(t), assertion(t, key, claims(changed))), nil) })
+		t.Run(name, func(t *testing.T) { s.tokens(t, form(fresh(t), assertion(t, key, "1", claims(changed))), nil) })
 	}
 	now := time.Now().Unix()
 	code := fresh(t)
@@ -275,11 +275,11 @@ func authenticateByKey(t *testing.T, s *server) {
 		"no jti":                {key, object{"jti": nil}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s.wantUnknown(t, s.token(t, form(code, assertion(t, c.key, claims(c.changed))), nil))
+			s.wantUnknown(t, s.token(t, form(code, assertion(t, c.key, "1", claims(c.changed))), nil))
 		})
 	}
 	t.Run("used twice", func(t *testing.T) {
-		once := assertion(t, key, claims(nil))
+		once := assertion(t, key, "1", claims(nil))
 		s.tokens(t, form(fresh(t), once), nil)
 		s.wantUnknown(t, s.token(t, form(code, once), nil))
 	})
@@ -289,7 +289,7 @@ func authenticateByKey(t *testing.T, s *server) {
 		s.wantUnknown(t, s.token(t, form(code, encode([]byte(`{"alg":"none"}`))+"."+encode(payload)+"."), nil))
 	})
 	t.Run("of another type", func(t *testing.T) {
-		sent := form(code, assertion(t, key, claims(nil)))
+		sent := form(code, assertion(t, key, "1", claims(nil)))
 		sent.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer")
 		if answer := s.token(t, sent, nil); answer.Status != http.StatusUnauthorized && answer.Status != http.StatusBadRequest {
 			t.Errorf("%s", answer)
@@ -297,8 +297,8 @@ func authenticateByKey(t *testing.T, s *server) {
 	})
 	t.Run("P-22 a new key", func(t *testing.T) {
 		s.update(t, registered, object{"redirect_uris": []string{callback}, "token_endpoint_auth_method": "private_key_jwt", "jwks": strangers})
-		s.wantUnknown(t, s.token(t, form(code, assertion(t, key, claims(nil))), nil))
-		s.tokens(t, form(fresh(t), assertion(t, stranger, claims(nil))), nil)
+		s.wantUnknown(t, s.token(t, form(code, assertion(t, key, "1", claims(nil))), nil))
+		s.tokens(t, form(fresh(t), assertion(t, stranger, "1", claims(nil))), nil)
 	})
 }
 

@@ -22,6 +22,7 @@ import (
 func init() {
 	// Pages are strings to the contract.
 	openapi3filter.RegisterBodyDecoder("text/html", openapi3filter.PlainBodyDecoder)
+	openapi3filter.RegisterBodyDecoder("image/png", openapi3filter.FileBodyDecoder)
 }
 
 // contractTransport holds every answer to the contract: status, headers, content type and

@@ -12,21 +12,25 @@ import (
 )
 
 // The limits that no setting changes: refused registrations of one address, tries of
-// passwords, of one user and from one address, and logins that an address begins at the
-// upstream provider, each of which is a row until it expires.
+// passwords, of one user and from one address, logins that an address begins at the
+// upstream provider, each of which is a row until it expires, and fetches, from one host,
+// for one address, and of a client's keys before they are due.
 var (
 	refusalRate      = ratelimit.Limit{Count: 60, Per: time.Hour}
 	userLoginRate    = ratelimit.Limit{Count: 5, Per: time.Minute}
 	addressLoginRate = ratelimit.Limit{Count: 20, Per: time.Minute}
 	attemptRate      = ratelimit.Limit{Count: 300, Per: time.Minute}
+	fetchHostRate    = ratelimit.Limit{Count: 10, Per: time.Minute}
+	fetchCallerRate  = ratelimit.Limit{Count: 30, Per: time.Minute}
+	renewalRate      = ratelimit.Limit{Count: 1, Per: time.Minute}
 )
 
-// gates are the limits of registrations and logins.
+// gates are the limits of registrations, logins and fetches.
 type gates struct {
-	admit, refused, addressLogin, attempt func(context.Context, netip.Addr) error
-	readmit                               func(context.Context, netip.Addr)
-	userLogin                             func(context.Context, string) error
-	close                                 func() error
+	admit, refused, addressLogin, attempt, fetchCaller func(context.Context, netip.Addr) error
+	readmit                                            func(context.Context, netip.Addr)
+	userLogin, fetchHost, renewal                      func(context.Context, string) error
+	close                                              func() error
 }
 
 // newGates builds the limits, in this process or shared through Redis.
@@ -35,16 +39,18 @@ func newGates(settings *config.Config, log *slog.Logger) (*gates, error) {
 	if err != nil {
 		return nil, err
 	}
-	registration := ratelimit.Gate{Limiter: limiter(), Policy: ratelimit.Policy{
-		Name: "registration", Default: settings.RegistrationRate.Limit, Ranges: settings.SharedEgress,
-	}}
-	refusal := ratelimit.Gate{Limiter: limiter(), Policy: ratelimit.Policy{Name: "refusal", Default: refusalRate}}
-	address := ratelimit.Gate{Limiter: limiter(), Policy: ratelimit.Policy{Name: "login", Default: addressLoginRate}}
-	user := ratelimit.Gate{Limiter: limiter(), Policy: ratelimit.Policy{Name: "user", Default: userLoginRate}}
-	attempt := ratelimit.Gate{Limiter: limiter(), Policy: ratelimit.Policy{Name: "attempt", Default: attemptRate}}
+	gate := func(name string, limit ratelimit.Limit) ratelimit.Gate {
+		return ratelimit.Gate{Limiter: limiter(), Policy: ratelimit.Policy{Name: name, Default: limit}}
+	}
+	registration := gate("registration", settings.RegistrationRate.Limit)
+	registration.Policy.Ranges = settings.SharedEgress
 	g := &gates{
-		admit: registration.Take, readmit: registration.Return, refused: refusal.Take,
-		addressLogin: address.Take, userLogin: user.TakeName, attempt: attempt.Take, close: closeLimiter,
+		admit: registration.Take, readmit: registration.Return, refused: gate("refusal", refusalRate).Take,
+		addressLogin: gate("login", addressLoginRate).Take, userLogin: gate("user", userLoginRate).TakeName,
+		attempt:     gate("attempt", attemptRate).Take,
+		fetchCaller: gate("fetch", fetchCallerRate).Take, fetchHost: gate("fetch-host", fetchHostRate).TakeName,
+		renewal: gate("renewal", renewalRate).TakeName,
+		close:   closeLimiter,
 	}
 	if settings.RegistrationRate.Off {
 		g.unlimit()

@@ -61,8 +61,14 @@ func eachStoreWith(t *testing.T, settings map[string]string, test func(t *testin
 // say otherwise it is on SQLite, without limits, and its issuer is its own address.
 func startServer(t *testing.T, settings map[string]string) *server {
 	t.Helper()
+	return startServerIn(t, network{}, settings)
+}
+
+// startServerIn is startServer with a world outside of its own.
+func startServerIn(t *testing.T, outside network, settings map[string]string) *server {
+	t.Helper()
 	for range 5 {
-		s, err := tryServer(t, settings)
+		s, err := tryServer(t, outside, settings)
 		if err == nil {
 			return s
 		}
@@ -74,7 +80,7 @@ func startServer(t *testing.T, settings map[string]string) *server {
 	return nil
 }
 
-func tryServer(t *testing.T, settings map[string]string) (*server, error) {
+func tryServer(t *testing.T, outside network, settings map[string]string) (*server, error) {
 	t.Helper()
 	address := freeAddress(t)
 	merged := environment(t, address, settings)
@@ -82,8 +88,8 @@ func tryServer(t *testing.T, settings map[string]string) (*server, error) {
 	log := &logBuffer{}
 	ended := make(chan error, 1)
 	go func() {
-		args := []string{"serve", "--migrate"}
-		ended <- run(ctx, args, assignments(merged), io.Discard, log)
+		p := &process{environ: assignments(merged), out: io.Discard, log: log, outside: outside}
+		ended <- p.run(ctx, []string{"serve", "--migrate"})
 	}()
 	if err := awaitReady(address, ended); err != nil {
 		stop()

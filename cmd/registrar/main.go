@@ -26,6 +26,17 @@ func main() {
 
 // run executes one command line. Logs go to errors, what people asked for to out.
 func run(ctx context.Context, args, environ []string, out, errors io.Writer) error {
+	return (&process{environ: environ, out: out, log: errors}).run(ctx, args)
+}
+
+// process is what a command runs in.
+type process struct {
+	environ  []string
+	out, log io.Writer
+	outside  network
+}
+
+func (p *process) run(ctx context.Context, args []string) error {
 	root := &cobra.Command{
 		Use:           "registrar",
 		Short:         "OAuth clients register themselves (RFC 7591, RFC 7592)",
@@ -33,18 +44,11 @@ func run(ctx context.Context, args, environ []string, out, errors io.Writer) err
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	p := &process{environ: environ, out: out, log: errors}
 	root.AddCommand(serveCommand(p), migrateCommand(p), versionCommand(p), healthcheckCommand(p), configCommand(p), clientCommand(p), keysCommand(p), userCommand(p))
 	root.SetArgs(args)
-	root.SetOut(out)
-	root.SetErr(errors)
+	root.SetOut(p.out)
+	root.SetErr(p.log)
 	return root.ExecuteContext(ctx)
-}
-
-// process is what a command runs in.
-type process struct {
-	environ  []string
-	out, log io.Writer
 }
 
 func versionCommand(p *process) *cobra.Command {

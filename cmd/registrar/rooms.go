@@ -20,7 +20,7 @@ import (
 )
 
 // assemble puts the rooms behind the API together.
-func assemble(ctx context.Context, settings *config.Config, db *store.Store, limits *gates, log *slog.Logger) (httpapi.Options, error) {
+func assemble(ctx context.Context, settings *config.Config, db *store.Store, limits *gates, outside network, log *slog.Logger) (httpapi.Options, error) {
 	t := settings.Tenant()
 	sealer, err := newSealer(settings)
 	if err != nil {
@@ -34,11 +34,16 @@ func assemble(ctx context.Context, settings *config.Config, db *store.Store, lim
 	if err != nil {
 		return httpapi.Options{}, err
 	}
+	outbound := newOutbound(settings, limits, outside)
 	return httpapi.Options{
-		Tenant:         t,
-		Registry:       &registration.Service{Store: db, Admit: limits.admit, Readmit: limits.readmit, Now: time.Now, Random: rand.Reader},
-		Authorization:  &authorization.Service{Store: db, Signer: keys, Recheck: recheck(t, logins), Now: time.Now, Random: rand.Reader},
+		Tenant:   t,
+		Registry: &registration.Service{Store: db, Admit: limits.admit, Readmit: limits.readmit, Now: time.Now, Random: rand.Reader},
+		Authorization: &authorization.Service{
+			Store: db, Signer: keys, Recheck: recheck(t, logins), Document: outbound.document, Keys: outbound.keys,
+			Now: time.Now, Random: rand.Reader,
+		},
 		Login:          logins,
+		Logo:           outbound.logo,
 		Keys:           func(ctx context.Context) ([]map[string]any, error) { return keys.Public(ctx, t.ID) },
 		Refused:        limits.refused,
 		Ready:          db.Ready,

@@ -67,7 +67,7 @@ func (p *process) serve(ctx context.Context, migrate bool) error {
 		return err
 	}
 	defer func() { _ = limits.close() }()
-	options, err := assemble(ctx, settings, db, limits, log)
+	options, err := assemble(ctx, settings, db, limits, p.outside, log)
 	if err != nil {
 		return err
 	}

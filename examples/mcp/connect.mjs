@@ -20,9 +20,11 @@ export class Authorization {
   #callback
 
   // open gets the address that the user is to open in a browser. metadata is what the
-  // client registers beside and in place of the rest.
-  constructor({ open, metadata = {} }) {
+  // client registers beside and in place of the rest. clientMetadataUrl is where the client
+  // has a metadata document, if it has one: then it need not register.
+  constructor({ open, metadata = {}, clientMetadataUrl }) {
     this.redirectToAuthorization = open
+    this.clientMetadataUrl = clientMetadataUrl
     this.metadata = metadata
     this.answer = new Promise(resolve => { this.answered = resolve })
   }

@@ -195,6 +195,11 @@ type AuthorizationServerMetadata struct {
 	// Example: true
 	AuthorizationResponseIssParameterSupported bool `json:"authorization_response_iss_parameter_supported"`
 
+	// ClientIDMetadataDocumentSupported Whether a client can be known by the URL of its metadata document, instead of a registration (draft-ietf-oauth-client-id-metadata-document-02 §5).
+	//
+	// Example: true
+	ClientIDMetadataDocumentSupported bool `json:"client_id_metadata_document_supported"`
+
 	// CodeChallengeMethodsSupported Always `S256`, which every client must use (RFC 7636 §4.3).
 	//
 	// Example: ["S256"]
@@ -861,6 +866,11 @@ type OpenIDProviderMetadata struct {
 	// Example: ["sub","iss","aud","exp","iat","auth_time","nonce","at_hash","name","email","email_verified"]
 	ClaimsSupported []string `json:"claims_supported,omitempty"`
 
+	// ClientIDMetadataDocumentSupported Whether a client can be known by the URL of its metadata document, instead of a registration (draft-ietf-oauth-client-id-metadata-document-02 §5).
+	//
+	// Example: true
+	ClientIDMetadataDocumentSupported bool `json:"client_id_metadata_document_supported"`
+
 	// CodeChallengeMethodsSupported Always `S256`, which every client must use (RFC 7636 §4.3).
 	//
 	// Example: ["S256"]
@@ -1292,7 +1302,7 @@ type CompleteLoginParams struct {
 
 // AuthorizeParams defines parameters for Authorize.
 type AuthorizeParams struct {
-	// ClientID The client's identifier (RFC 6749 §2.2).
+	// ClientID The client's identifier (RFC 6749 §2.2): one that was registered or, where `client_id_metadata_document_supported` is true, the URL of the client's metadata document.
 	ClientID AuthorizeClientID `form:"client_id" json:"client_id"`
 
 	// ResponseType Always `code` (RFC 6749 §3.1.1).
@@ -1330,6 +1340,12 @@ type AuthorizeParams struct {
 
 	// ResponseMode Always `query`, also when omitted (OAuth 2.0 Multiple Response Type Encoding Practices §2.1).
 	ResponseMode *ResponseMode `form:"response_mode,omitempty" json:"response_mode,omitempty"`
+}
+
+// ShowLogoParams defines parameters for ShowLogo.
+type ShowLogoParams struct {
+	// ClientID The client's identifier (RFC 6749 §2.2): one that was registered or, where `client_id_metadata_document_supported` is true, the URL of the client's metadata document.
+	ClientID AuthorizeClientID `form:"client_id" json:"client_id"`
 }
 
 // DisconnectClientFormdataRequestBody defines body for DisconnectClient for application/x-www-form-urlencoded ContentType.
@@ -1505,6 +1521,9 @@ type ServerInterface interface {
 	// GetJSONWebKeySet Signing keys
 	// (GET /oauth/jwks)
 	GetJSONWebKeySet(ctx echo.Context) error
+	// ShowLogo The logo of a client
+	// (GET /oauth/logo)
+	ShowLogo(ctx echo.Context, params ShowLogoParams) error
 	// RegisterClient Register a client
 	// (POST /oauth/register)
 	RegisterClient(ctx echo.Context) error
@@ -1835,6 +1854,24 @@ func (w *ServerInterfaceWrapper) GetJSONWebKeySet(ctx echo.Context) error {
 	return err
 }
 
+// ShowLogo converts echo context to params.
+func (w *ServerInterfaceWrapper) ShowLogo(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ShowLogoParams
+	// ------------- Required query parameter "client_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "client_id", ctx.QueryParams(), &params.ClientID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter client_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ShowLogo(ctx, params)
+	return err
+}
+
 // RegisterClient converts echo context to params.
 func (w *ServerInterfaceWrapper) RegisterClient(ctx echo.Context) error {
 	var err error
@@ -2018,6 +2055,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/oauth/consent", wrapper.DecideConsent, options.OperationMiddlewares["decideConsent"]...)
 	router.POST(options.BaseURL+"/oauth/introspect", wrapper.IntrospectToken, options.OperationMiddlewares["introspectToken"]...)
 	router.GET(options.BaseURL+"/oauth/jwks", wrapper.GetJSONWebKeySet, options.OperationMiddlewares["getJSONWebKeySet"]...)
+	router.GET(options.BaseURL+"/oauth/logo", wrapper.ShowLogo, options.OperationMiddlewares["showLogo"]...)
 	router.POST(options.BaseURL+"/oauth/register", wrapper.RegisterClient, options.OperationMiddlewares["registerClient"]...)
 	router.DELETE(options.BaseURL+"/oauth/register/:client_id", wrapper.DeleteClient, options.OperationMiddlewares["deleteClient"]...)
 	router.GET(options.BaseURL+"/oauth/register/:client_id", wrapper.ReadClient, options.OperationMiddlewares["readClient"]...)
@@ -3467,6 +3505,28 @@ func (response Authorize403TextHTMLResponse) VisitAuthorizeResponse(w http.Respo
 	return err
 }
 
+type Authorize429TextHTMLResponse struct{ TooManyPageTextHTMLResponse }
+
+func (response Authorize429TextHTMLResponse) VisitAuthorizeResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
 type Authorize500ResponseHeaders struct {
 	CacheControl string
 	Pragma       string
@@ -3785,6 +3845,28 @@ func (response DecideConsent415TextHTMLResponse) VisitDecideConsentResponse(w ht
 	return err
 }
 
+type DecideConsent429TextHTMLResponse struct{ TooManyPageTextHTMLResponse }
+
+func (response DecideConsent429TextHTMLResponse) VisitDecideConsentResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.Header().Set("RateLimit", fmt.Sprint(response.Headers.RateLimit))
+	w.Header().Set("RateLimit-Policy", fmt.Sprint(response.Headers.RateLimitPolicy))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
 type DecideConsent500ResponseHeaders struct {
 	CacheControl string
 	Pragma       string
@@ -4017,6 +4099,109 @@ type GetJSONWebKeySet503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetJSONWebKeySet503ApplicationProblemPlusJSONResponse) VisitGetJSONWebKeySetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ShowLogoRequestObject struct {
+	Params ShowLogoParams
+}
+
+type ShowLogoResponseObject interface {
+	VisitShowLogoResponse(w http.ResponseWriter) error
+}
+
+type ShowLogo200ResponseHeaders struct {
+	CacheControl string
+}
+
+type ShowLogo200ImagePngResponse struct {
+	Body          io.Reader
+	Headers       ShowLogo200ResponseHeaders
+	ContentLength int64
+}
+
+func (response ShowLogo200ImagePngResponse) VisitShowLogoResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/png")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ShowLogo400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ShowLogo400JSONResponse) VisitShowLogoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ShowLogo404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ShowLogo404ApplicationProblemPlusJSONResponse) VisitShowLogoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ShowLogo500ApplicationProblemPlusJSONResponse struct {
+	ServerErrorApplicationProblemPlusJSONResponse
+}
+
+func (response ShowLogo500ApplicationProblemPlusJSONResponse) VisitShowLogoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ShowLogo503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ShowLogo503ApplicationProblemPlusJSONResponse) VisitShowLogoResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5187,6 +5372,9 @@ type StrictServerInterface interface {
 	// GetJSONWebKeySet Signing keys
 	// (GET /oauth/jwks)
 	GetJSONWebKeySet(ctx context.Context, request GetJSONWebKeySetRequestObject) (GetJSONWebKeySetResponseObject, error)
+	// ShowLogo The logo of a client
+	// (GET /oauth/logo)
+	ShowLogo(ctx context.Context, request ShowLogoRequestObject) (ShowLogoResponseObject, error)
 	// RegisterClient Register a client
 	// (POST /oauth/register)
 	RegisterClient(ctx context.Context, request RegisterClientRequestObject) (RegisterClientResponseObject, error)
@@ -5654,6 +5842,31 @@ func (sh *strictHandler) GetJSONWebKeySet(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetJSONWebKeySetResponseObject); ok {
 		return validResponse.VisitGetJSONWebKeySetResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ShowLogo operation middleware
+func (sh *strictHandler) ShowLogo(ctx echo.Context, params ShowLogoParams) error {
+	var request ShowLogoRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ShowLogo(ctx.Request().Context(), request.(ShowLogoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ShowLogo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ShowLogoResponseObject); ok {
+		return validResponse.VisitShowLogoResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

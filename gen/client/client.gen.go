@@ -198,6 +198,11 @@ type AuthorizationServerMetadata struct {
 	// Example: true
 	AuthorizationResponseIssParameterSupported bool `json:"authorization_response_iss_parameter_supported"`
 
+	// ClientIDMetadataDocumentSupported Whether a client can be known by the URL of its metadata document, instead of a registration (draft-ietf-oauth-client-id-metadata-document-02 §5).
+	//
+	// Example: true
+	ClientIDMetadataDocumentSupported bool `json:"client_id_metadata_document_supported"`
+
 	// CodeChallengeMethodsSupported Always `S256`, which every client must use (RFC 7636 §4.3).
 	//
 	// Example: ["S256"]
@@ -867,6 +872,11 @@ type OpenIDProviderMetadata struct {
 	// Example: ["sub","iss","aud","exp","iat","auth_time","nonce","at_hash","name","email","email_verified"]
 	ClaimsSupported []string `json:"claims_supported,omitempty"`
 
+	// ClientIDMetadataDocumentSupported Whether a client can be known by the URL of its metadata document, instead of a registration (draft-ietf-oauth-client-id-metadata-document-02 §5).
+	//
+	// Example: true
+	ClientIDMetadataDocumentSupported bool `json:"client_id_metadata_document_supported"`
+
 	// CodeChallengeMethodsSupported Always `S256`, which every client must use (RFC 7636 §4.3).
 	//
 	// Example: ["S256"]
@@ -1298,7 +1308,7 @@ type CompleteLoginParams struct {
 
 // AuthorizeParams defines parameters for Authorize.
 type AuthorizeParams struct {
-	// ClientID The client's identifier (RFC 6749 §2.2).
+	// ClientID The client's identifier (RFC 6749 §2.2): one that was registered or, where `client_id_metadata_document_supported` is true, the URL of the client's metadata document.
 	ClientID AuthorizeClientID `form:"client_id" json:"client_id"`
 
 	// ResponseType Always `code` (RFC 6749 §3.1.1).
@@ -1336,6 +1346,12 @@ type AuthorizeParams struct {
 
 	// ResponseMode Always `query`, also when omitted (OAuth 2.0 Multiple Response Type Encoding Practices §2.1).
 	ResponseMode *ResponseMode `form:"response_mode,omitempty" json:"response_mode,omitempty"`
+}
+
+// ShowLogoParams defines parameters for ShowLogo.
+type ShowLogoParams struct {
+	// ClientID The client's identifier (RFC 6749 §2.2): one that was registered or, where `client_id_metadata_document_supported` is true, the URL of the client's metadata document.
+	ClientID AuthorizeClientID `form:"client_id" json:"client_id"`
 }
 
 // DisconnectClientFormdataRequestBody defines body for DisconnectClient for application/x-www-form-urlencoded ContentType.
@@ -2682,7 +2698,8 @@ type ClientInterface interface {
 	// Authorize Authorize a client
 	//
 	// Where a client sends its user (RFC 6749 §4.1.1). PKCE with S256 is required of every client
-	// (RFC 7636). Without a session the user is sent to `/login` first; where the user has to
+	// (RFC 7636). A `client_id` that is an https URL is that of the client's metadata document,
+	// which is fetched (draft-ietf-oauth-client-id-metadata-document-02 §3). Without a session the user is sent to `/login` first; where the user has to
 	// decide, the answer is a page; otherwise the user goes back to the client with `code`,
 	// `state` and `iss` (RFC 9207).
 	//
@@ -2757,6 +2774,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /oauth/jwks (the `GetJSONWebKeySet` operationId).
 	GetJSONWebKeySet(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ShowLogo The logo of a client
+	//
+	// The picture at the client's `logo_uri`, fetched by this server and encoded anew, for the consent page. Only for a browser with a session, and only where the logo is of a host that the client has users sent to, or of the host of its metadata document.
+	//
+	// Corresponds with GET /oauth/logo (the `ShowLogo` operationId).
+	ShowLogo(ctx context.Context, params *ShowLogoParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RegisterClientWithBody Register a client
 	//
@@ -3168,7 +3192,8 @@ func (c *Client) CompleteLogin(ctx context.Context, params *CompleteLoginParams,
 // Authorize Authorize a client
 //
 // Where a client sends its user (RFC 6749 §4.1.1). PKCE with S256 is required of every client
-// (RFC 7636). Without a session the user is sent to `/login` first; where the user has to
+// (RFC 7636). A `client_id` that is an https URL is that of the client's metadata document,
+// which is fetched (draft-ietf-oauth-client-id-metadata-document-02 §3). Without a session the user is sent to `/login` first; where the user has to
 // decide, the answer is a page; otherwise the user goes back to the client with `code`,
 // `state` and `iss` (RFC 9207).
 //
@@ -3314,6 +3339,23 @@ func (c *Client) IntrospectTokenWithFormdataBody(ctx context.Context, body Intro
 // Corresponds with GET /oauth/jwks (the `GetJSONWebKeySet` operationId).
 func (c *Client) GetJSONWebKeySet(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetJSONWebKeySetRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ShowLogo The logo of a client
+//
+// The picture at the client's `logo_uri`, fetched by this server and encoded anew, for the consent page. Only for a browser with a session, and only where the logo is of a host that the client has users sent to, or of the host of its metadata document.
+//
+// Corresponds with GET /oauth/logo (the `ShowLogo` operationId).
+func (c *Client) ShowLogo(ctx context.Context, params *ShowLogoParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewShowLogoRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4420,6 +4462,56 @@ func NewGetJSONWebKeySetRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewShowLogoRequest constructs an http.Request for the ShowLogo method
+func NewShowLogoRequest(server string, params *ShowLogoParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/oauth/logo")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "client_id", params.ClientID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewRegisterClientRequest calls the generic RegisterClient builder with application/json body
 func NewRegisterClientRequest(server string, body RegisterClientJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -4958,7 +5050,8 @@ type ClientWithResponsesInterface interface {
 	// AuthorizeWithResponse Authorize a client
 	//
 	// Where a client sends its user (RFC 6749 §4.1.1). PKCE with S256 is required of every client
-	// (RFC 7636). Without a session the user is sent to `/login` first; where the user has to
+	// (RFC 7636). A `client_id` that is an https URL is that of the client's metadata document,
+	// which is fetched (draft-ietf-oauth-client-id-metadata-document-02 §3). Without a session the user is sent to `/login` first; where the user has to
 	// decide, the answer is a page; otherwise the user goes back to the client with `code`,
 	// `state` and `iss` (RFC 9207).
 	//
@@ -5037,6 +5130,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /oauth/jwks (the `GetJSONWebKeySet` operationId).
 	GetJSONWebKeySetWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetJSONWebKeySetResponse, error)
+
+	// ShowLogoWithResponse The logo of a client
+	//
+	// The picture at the client's `logo_uri`, fetched by this server and encoded anew, for the consent page. Only for a browser with a session, and only where the logo is of a host that the client has users sent to, or of the host of its metadata document.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /oauth/logo (the `ShowLogo` operationId).
+	ShowLogoWithResponse(ctx context.Context, params *ShowLogoParams, reqEditors ...RequestEditorFn) (*ShowLogoResponse, error)
 
 	// RegisterClientWithBodyWithResponse Register a client
 	//
@@ -6066,6 +6168,15 @@ type AuthorizeResponse403Headers struct {
 	Pragma       string
 }
 
+// AuthorizeResponse429Headers the declared response headers of an HTTP 429 response for Authorize
+type AuthorizeResponse429Headers struct {
+	CacheControl    string
+	Pragma          string
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
 // AuthorizeResponse500Headers the declared response headers of an HTTP 500 response for Authorize
 type AuthorizeResponse500Headers struct {
 	CacheControl string
@@ -6090,6 +6201,8 @@ type AuthorizeResponse struct {
 	Headers400 *AuthorizeResponse400Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *AuthorizeResponse403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *AuthorizeResponse429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *AuthorizeResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -6240,6 +6353,15 @@ type DecideConsentResponse415Headers struct {
 	Pragma       string
 }
 
+// DecideConsentResponse429Headers the declared response headers of an HTTP 429 response for DecideConsent
+type DecideConsentResponse429Headers struct {
+	CacheControl    string
+	Pragma          string
+	RateLimit       string
+	RateLimitPolicy string
+	RetryAfter      int
+}
+
 // DecideConsentResponse500Headers the declared response headers of an HTTP 500 response for DecideConsent
 type DecideConsentResponse500Headers struct {
 	CacheControl string
@@ -6266,6 +6388,8 @@ type DecideConsentResponse struct {
 	Headers413 *DecideConsentResponse413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
 	Headers415 *DecideConsentResponse415Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DecideConsentResponse429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *DecideConsentResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -6515,6 +6639,100 @@ func (r GetJSONWebKeySetResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetJSONWebKeySetResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ShowLogoResponse200Headers the declared response headers of an HTTP 200 response for ShowLogo
+type ShowLogoResponse200Headers struct {
+	CacheControl string
+}
+
+// ShowLogoResponse400Headers the declared response headers of an HTTP 400 response for ShowLogo
+type ShowLogoResponse400Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// ShowLogoResponse500Headers the declared response headers of an HTTP 500 response for ShowLogo
+type ShowLogoResponse500Headers struct {
+	CacheControl string
+	Pragma       string
+}
+
+// ShowLogoResponse503Headers the declared response headers of an HTTP 503 response for ShowLogo
+type ShowLogoResponse503Headers struct {
+	CacheControl string
+	Pragma       string
+	RetryAfter   int
+}
+
+type ShowLogoResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *ServerError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ShowLogoResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ShowLogoResponse400Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ShowLogoResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ShowLogoResponse503Headers
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ShowLogoResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ShowLogoResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ShowLogoResponse) GetApplicationProblemJSON500() *ServerError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ShowLogoResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ShowLogoResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ShowLogoResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ShowLogoResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ShowLogoResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -7936,7 +8154,8 @@ func (c *ClientWithResponses) CompleteLoginWithResponse(ctx context.Context, par
 // AuthorizeWithResponse Authorize a client
 //
 // Where a client sends its user (RFC 6749 §4.1.1). PKCE with S256 is required of every client
-// (RFC 7636). Without a session the user is sent to `/login` first; where the user has to
+// (RFC 7636). A `client_id` that is an https URL is that of the client's metadata document,
+// which is fetched (draft-ietf-oauth-client-id-metadata-document-02 §3). Without a session the user is sent to `/login` first; where the user has to
 // decide, the answer is a page; otherwise the user goes back to the client with `code`,
 // `state` and `iss` (RFC 9207).
 //
@@ -8062,6 +8281,21 @@ func (c *ClientWithResponses) GetJSONWebKeySetWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseGetJSONWebKeySetResponse(rsp)
+}
+
+// ShowLogoWithResponse The logo of a client
+//
+// The picture at the client's `logo_uri`, fetched by this server and encoded anew, for the consent page. Only for a browser with a session, and only where the logo is of a host that the client has users sent to, or of the host of its metadata document.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /oauth/logo (the `ShowLogo` operationId).
+func (c *ClientWithResponses) ShowLogoWithResponse(ctx context.Context, params *ShowLogoParams, reqEditors ...RequestEditorFn) (*ShowLogoResponse, error) {
+	rsp, err := c.ShowLogo(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseShowLogoResponse(rsp)
 }
 
 // RegisterClientWithBodyWithResponse Register a client
@@ -9569,6 +9803,44 @@ func ParseAuthorizeResponse(rsp *http.Response) (*AuthorizeResponse, error) {
 			headers.Pragma = value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers AuthorizeResponse429Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers AuthorizeResponse500Headers
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
@@ -9856,6 +10128,44 @@ func ParseDecideConsentResponse(rsp *http.Response) (*DecideConsentResponse, err
 			headers.Pragma = value
 		}
 		response.Headers415 = &headers
+	case rsp.StatusCode == 429:
+		var headers DecideConsentResponse429Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DecideConsentResponse500Headers
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
@@ -10173,6 +10483,124 @@ func ParseGetJSONWebKeySetResponse(rsp *http.Response) (*GetJSONWebKeySetRespons
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetJSONWebKeySetResponse503Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseShowLogoResponse parses an HTTP response from a ShowLogoWithResponse call
+func ParseShowLogoResponse(rsp *http.Response) (*ShowLogoResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ShowLogoResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest ServerError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ShowLogoResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ShowLogoResponse400Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 500:
+		var headers ShowLogoResponse500Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ShowLogoResponse503Headers
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/seed-9c856424/registrar/internal/credential"
+	"github.com/seed-9c856424/registrar/internal/registration"
 	"github.com/seed-9c856424/registrar/internal/tenant"
 )
 
@@ -29,6 +30,9 @@ func (s *Service) Approve(ctx context.Context, t *tenant.Tenant, r *Request, who
 	if len(granted) == 0 {
 		return "", r.refusal(invalidScope(noScopeLeft))
 	}
+	if err := s.admit(ctx, r); err != nil {
+		return "", err
+	}
 	// The consent goes first: should the grant fail, the user did approve all the same.
 	if err := s.remember(ctx, t, r, who, granted); err != nil {
 		return "", err
@@ -41,6 +45,17 @@ func (s *Service) Approve(ctx context.Context, t *tenant.Tenant, r *Request, who
 		parameter{"code", code.Reveal()},
 		parameter{"state", r.State},
 		parameter{"iss", t.Issuer}), nil
+}
+
+// admit stores the client of a metadata document when a user first approves it, and not
+// before: anyone can bring any URL here.
+func (s *Service) admit(ctx context.Context, r *Request) error {
+	if r.Client.Origin != registration.OriginDocument || r.Client.Version > 0 {
+		return nil
+	}
+	client := *r.Client
+	client.CreatedFrom, client.CreatedAgent, client.Version = r.By.From, r.By.Agent, 1
+	return s.Store.SaveDocument(ctx, &client)
 }
 
 // remember saves what the user was asked, where the answer can be remembered at all. An

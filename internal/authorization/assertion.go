@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -75,12 +76,15 @@ func (s *Service) authenticateByAssertion(ctx context.Context, t *tenant.Tenant,
 	if c.ClientID != "" && c.ClientID != a.claims.Subject {
 		return nil, invalidRequest("client_id", "is not the one of the assertion")
 	}
-	client, err := s.claimant(ctx, t, a.claims.Subject, oauth.AuthPrivateKeyJWT)
+	client, err := s.claimant(ctx, t, a.claims.Subject, oauth.AuthPrivateKeyJWT, c.From)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.check(client, t.Issuer, s.now()); err != nil {
+	if err := s.verify(ctx, a, client, c.From); err != nil {
 		return nil, err
+	}
+	if reason := a.claims.fault(t.Issuer, s.now()); reason != "" {
+		return nil, invalidAssertion(reason)
 	}
 	if err := s.spend(ctx, client, a.claims); err != nil {
 		return nil, err
@@ -111,39 +115,58 @@ func parseAssertion(text string) (*assertion, bool) {
 	return a, err == nil
 }
 
-// check judges the signature first: what an assertion that the client did not sign claims
-// is nobody's business.
-func (a *assertion) check(client *registration.Client, issuer string, now time.Time) error {
-	if client.Metadata.JWKS == nil {
-		return invalidAssertion("only keys registered as jwks verify it; a jwks_uri is not read")
+// verify judges the signature before anything else: what an assertion that the client did
+// not sign claims is nobody's business. A key of a name that is not known can be newer than
+// the copy of the keys at jwks_uri.
+func (s *Service) verify(ctx context.Context, a *assertion, client *registration.Client, from netip.Addr) error {
+	set, err := s.keys(ctx, client, from, false)
+	if err == nil && client.Metadata.JWKSURI != "" && !a.namesOneOf(set) {
+		set, err = s.keys(ctx, client, from, true)
 	}
-	verified, err := a.verifies(client)
 	switch {
 	case err != nil:
 		return err
-	case !verified:
+	case !a.isSignedBy(set):
 		return errUnauthenticated
-	}
-	if reason := a.claims.fault(issuer, now); reason != "" {
-		return invalidAssertion(reason)
 	}
 	return nil
 }
 
-// verifies tries the keys of the client that the assertion can mean.
-func (a *assertion) verifies(client *registration.Client) (bool, error) {
-	var set jose.JSONWebKeySet
-	if err := josejson.Unmarshal(client.Metadata.JWKS, &set); err != nil {
-		return false, fmt.Errorf("read the keys of client %s: %w", client.ID, err)
+// keys are those that the client registered or publishes; renew is for such as are newer
+// than those known here.
+func (s *Service) keys(ctx context.Context, client *registration.Client, from netip.Addr, renew bool) ([]jose.JSONWebKey, error) {
+	if client.Metadata.JWKSURI == "" {
+		keys, reason := registration.ReadKeys(client.Metadata.JWKS)
+		if reason != "" {
+			return nil, fmt.Errorf("the keys of client %s: %s", client.ID, reason)
+		}
+		return keys, nil
 	}
+	keys, err := s.Keys(ctx, client, from, renew)
+	var fault *oauth.Error
+	if errors.As(err, &fault) && fault.Code == oauth.InvalidClientMetadata {
+		return nil, invalidClient(fault.Description)
+	}
+	return keys, err
+}
+
+// namesOneOf reports whether the assertion says which key it is signed with, and that is one
+// of these.
+func (a *assertion) namesOneOf(keys []jose.JSONWebKey) bool {
+	name := a.signed.Signatures[0].Protected.KeyID
+	return name != "" && slices.ContainsFunc(keys, func(key jose.JSONWebKey) bool { return key.KeyID == name })
+}
+
+// isSignedBy tries the keys that the assertion can mean.
+func (a *assertion) isSignedBy(keys []jose.JSONWebKey) bool {
 	header := a.signed.Signatures[0].Protected
-	return slices.ContainsFunc(set.Keys, func(key jose.JSONWebKey) bool {
+	return slices.ContainsFunc(keys, func(key jose.JSONWebKey) bool {
 		if !isMeant(key, header) {
 			return false
 		}
 		_, err := a.signed.Verify(key.Key)
 		return err == nil
-	}), nil
+	})
 }
 
 // isMeant holds a key to its use and algorithm (RFC 7517 §4.2, §4.4), and to its name
@@ -183,6 +206,9 @@ func (c *assertionClaims) fault(issuer string, now time.Time) string {
 
 // spend takes the assertion's one use (RFC 7523 §3, jti).
 func (s *Service) spend(ctx context.Context, client *registration.Client, claims assertionClaims) error {
+	if client.Version == 0 {
+		return nil // It is not stored: nothing was issued to it that a replay could be after.
+	}
 	digest := sha256.Sum256([]byte(claims.ID))
 	expiry := time.Unix(int64(math.Ceil(*claims.Expiry)), 0).UTC()
 	err := s.Store.SpendAssertion(ctx, client.Tenant, client.ID, digest[:], expiry)

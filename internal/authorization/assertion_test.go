@@ -1,6 +1,7 @@
 package authorization
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -10,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -267,11 +269,60 @@ func TestAssertionKeys(t *testing.T) {
 			}
 		})
 	}
-	a.register("c_jwt", withMethod(oauth.AuthPrivateKeyJWT, func(c *registration.Client) { c.Metadata.JWKSURI = "https://c.example/jwks" }))
-	_, err := a.authenticated(a.signed(t, nil))
-	wantCode(t, err, oauth.InvalidClient)
-	if !strings.Contains(err.Error(), "jwks_uri") {
-		t.Errorf("%v does not say why", err)
+}
+
+// TestAssertionKeysElsewhere: keys at jwks_uri are asked for again when one is not known.
+func TestAssertionKeysElsewhere(t *testing.T) {
+	a := newAsserting(t)
+	a.client = a.register("c_jwt", withMethod(oauth.AuthPrivateKeyJWT, func(c *registration.Client) { c.Metadata.JWKSURI = "https://c.example/jwks" }))
+	own := jose.JSONWebKey{Key: a.keys[oauth.ES256].Public(), KeyID: "own"}
+	other := jose.JSONWebKey{Key: a.stranger.Public(), KeyID: "other"}
+	down := &oauth.Error{Code: oauth.TemporarilyUnavailable, Description: "down"}
+	noKeys := &oauth.Error{Code: oauth.InvalidClientMetadata, Description: "jwks_uri: no keys"}
+	cases := []struct {
+		name string
+		kid  any
+		// known and renewed are the keys before and after they were asked for again.
+		known, renewed []jose.JSONWebKey
+		err            error
+		renews         bool
+		code           oauth.Code
+	}{
+		{"known", "own", []jose.JSONWebKey{other, own}, nil, nil, false, ""},
+		{"not known yet", "own", []jose.JSONWebKey{other}, []jose.JSONWebKey{own}, nil, true, ""},
+		{"not known at all", "own", []jose.JSONWebKey{other}, []jose.JSONWebKey{other}, nil, true, oauth.InvalidClient},
+		{"without a name", nil, nil, []jose.JSONWebKey{own}, nil, true, ""},
+		{"another's name", "other", []jose.JSONWebKey{other}, []jose.JSONWebKey{own}, nil, false, oauth.InvalidClient},
+		{"they cannot be had", "own", nil, nil, down, false, oauth.TemporarilyUnavailable},
+		{"they are no keys", "own", nil, nil, noKeys, false, oauth.InvalidClient},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			renewed := false
+			a.Keys = func(_ context.Context, client *registration.Client, from netip.Addr, renew bool) ([]jose.JSONWebKey, error) {
+				if client.ID != "c_jwt" || from != visitor.From {
+					t.Errorf("the keys of %s are asked for by %s", client.ID, from)
+				}
+				if renewed = renewed || renew; renew {
+					return c.renewed, c.err
+				}
+				return c.known, c.err
+			}
+			header := map[jose.HeaderKey]any{}
+			if c.kid != nil {
+				header["kid"] = c.kid
+			}
+			signed := a.sign(t, jose.ES256, a.keys[oauth.ES256], header, map[string]any{"jti": c.name})
+			_, err := a.authenticate(ctx, a.tenant, Credentials{AssertionType: assertionType, Assertion: signed, From: visitor.From})
+			if c.code != "" {
+				wantCode(t, err, c.code)
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if renewed != c.renews {
+				t.Errorf("asked again: %t", renewed)
+			}
+		})
 	}
 }
 

@@ -2,7 +2,7 @@ package authorization
 
 import (
 	"context"
-	"errors"
+	"net/netip"
 
 	"github.com/seed-9c856424/registrar/internal/credential"
 	"github.com/seed-9c856424/registrar/internal/oauth"
@@ -20,6 +20,8 @@ type Credentials struct {
 	Basic *Basic
 	// AssertionType and Assertion are of RFC 7521 §4.2.
 	AssertionType, Assertion string
+	// From is the address of whoever presents them.
+	From netip.Addr
 }
 
 // Basic is HTTP Basic authentication (RFC 6749 §2.3.1).
@@ -48,7 +50,7 @@ func (s *Service) authenticate(ctx context.Context, t *tenant.Tenant, c Credenti
 		return s.authenticateByAssertion(ctx, t, c)
 	}
 	id, secret := c.named()
-	client, err := s.claimant(ctx, t, id, method)
+	client, err := s.claimant(ctx, t, id, method, c.From)
 	if err != nil {
 		return nil, err
 	}
@@ -59,14 +61,12 @@ func (s *Service) authenticate(ctx context.Context, t *tenant.Tenant, c Credenti
 }
 
 // claimant finds the client that the credentials name, if it may use the method.
-func (s *Service) claimant(ctx context.Context, t *tenant.Tenant, id string, method oauth.AuthMethod) (*registration.Client, error) {
-	client, err := s.find(ctx, t, id)
-	switch {
-	case errors.Is(err, registration.ErrNotFound):
-		return nil, errUnauthenticated
-	case err != nil:
+func (s *Service) claimant(ctx context.Context, t *tenant.Tenant, id string, method oauth.AuthMethod, from netip.Addr) (*registration.Client, error) {
+	client, err := s.calling(ctx, t, id, from)
+	if err != nil {
 		return nil, err
-	case !mayUse(client, method):
+	}
+	if !mayUse(client, method) {
 		return nil, invalidClient("the client must authenticate as it registered, with the method " + string(client.Metadata.TokenEndpointAuthMethod))
 	}
 	return client, nil

@@ -77,6 +77,24 @@ func (m *memory) Find(_ context.Context, tenant, id string) (*registration.Clien
 	return &found, nil
 }
 
+func (m *memory) SaveDocument(_ context.Context, c *registration.Client) error {
+	defer m.mu.Unlock()
+	if err := m.enter("SaveDocument"); err != nil {
+		return err
+	}
+	saved := *c
+	if stored := m.clients[key(c.Tenant, c.ID)]; stored != nil {
+		if stored.Origin != c.Origin || !c.DocumentFetchedAt.After(stored.DocumentFetchedAt) {
+			return nil
+		}
+		saved = *stored
+		saved.Metadata, saved.DocumentFetchedAt, saved.UpdatedAt = c.Metadata, c.DocumentFetchedAt, c.UpdatedAt
+		saved.Version++
+	}
+	m.clients[key(c.Tenant, c.ID)] = &saved
+	return nil
+}
+
 func (m *memory) CreateGrant(_ context.Context, g *Grant) error {
 	defer m.mu.Unlock()
 	if err := m.enter("CreateGrant"); err != nil {

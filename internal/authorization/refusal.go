@@ -43,7 +43,7 @@ func (r *Refusal) Location(issuer string) string {
 // §4.11.2). An app that a scheme opens is never trusted by its name.
 func (r *Refusal) AtOnce(policy tenant.Policy, hasSession bool) bool {
 	return hasSession ||
-		r.Client.Origin != registration.OriginDynamic ||
+		r.Client.IsVouchedFor() ||
 		registration.IsLoopbackURI(r.RedirectURI) ||
 		isTrusted(policy, webHost(r.RedirectURI))
 }

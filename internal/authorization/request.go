@@ -20,6 +20,8 @@ import (
 // Request is an authorization request that is sound.
 type Request struct {
 	Client *registration.Client
+	// By is whose browser brings it.
+	By registration.Access
 	// RedirectURI is where the answer goes, Registered the registered URI that it matched.
 	RedirectURI, Registered string
 	// State goes back with the answer, whatever bytes it has.
@@ -79,8 +81,8 @@ var requestRules = []func(tenant.Policy, url.Values, *Request) error{
 // client is not known (invalid_client), or its redirect URI does not match
 // (invalid_request). A *Refusal can be told to the client. What the store returns is
 // returned as it is.
-func (s *Service) Request(ctx context.Context, t *tenant.Tenant, params url.Values) (*Request, error) {
-	r, err := s.addressee(ctx, t, params)
+func (s *Service) Request(ctx context.Context, t *tenant.Tenant, params url.Values, by registration.Access) (*Request, error) {
+	r, err := s.addressee(ctx, t, params, by)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +96,7 @@ func (s *Service) Request(ctx context.Context, t *tenant.Tenant, params url.Valu
 
 // addressee finds out who asks, and where the answer goes. A state that is repeated is
 // not sent back, as the client could take either for its own.
-func (s *Service) addressee(ctx context.Context, t *tenant.Tenant, params url.Values) (*Request, error) {
+func (s *Service) addressee(ctx context.Context, t *tenant.Tenant, params url.Values, by registration.Access) (*Request, error) {
 	for _, name := range []string{"client_id", "redirect_uri"} {
 		if len(params[name]) > 1 {
 			return nil, invalidRequest(name, repeated)
@@ -103,16 +105,11 @@ func (s *Service) addressee(ctx context.Context, t *tenant.Tenant, params url.Va
 	if params.Get("client_id") == "" {
 		return nil, invalidRequest("client_id", "is required")
 	}
-	client, err := s.find(ctx, t, params.Get("client_id"))
-	switch {
-	case errors.Is(err, errSuspended):
-		return nil, errClientSuspended
-	case errors.Is(err, registration.ErrNotFound):
-		return nil, errNoClient
-	case err != nil:
+	client, err := s.Client(ctx, t, params.Get("client_id"), by.From)
+	if err != nil {
 		return nil, err
 	}
-	r := &Request{Client: client, LoginHint: params.Get("login_hint")}
+	r := &Request{Client: client, By: by, LoginHint: params.Get("login_hint")}
 	if len(params["state"]) == 1 {
 		r.State = params.Get("state")
 	}

@@ -24,7 +24,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add(w.params().Encode() + "&state=again&scope=a%20%20b;c")
 	f.Fuzz(func(t *testing.T, raw string) {
 		params, _ := url.ParseQuery(raw)
-		r, err := w.Request(ctx, w.tenant, params)
+		r, err := w.Request(ctx, w.tenant, params, visitor)
 		var refusal *Refusal
 		switch {
 		case err == nil:

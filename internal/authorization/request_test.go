@@ -19,7 +19,7 @@ func TestRequestAccepted(t *testing.T) {
 	age := *r.maxAge
 	r.maxAge = nil
 	want := &Request{
-		Client: w.client, RedirectURI: redirect, Registered: redirect, State: "s", Nonce: "né",
+		Client: w.client, By: visitor, RedirectURI: redirect, Registered: redirect, State: "s", Nonce: "né",
 		Resource: "HTTPS://MCP.example", Challenge: challenge, LoginHint: "alice", Scope: []string{"tools", "openid"},
 		prompt: prompt{login: true, consent: true},
 	}
@@ -67,7 +67,7 @@ func TestRequestEmptyParameters(t *testing.T) {
 			p.Set(name, "")
 		}
 	}
-	r, err := w.Request(ctx, w.tenant, p)
+	r, err := w.Request(ctx, w.tenant, p, visitor)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestRequestRefused(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			r, err := w.Request(ctx, w.tenant, w.params(append(c.changes, "state", "kept +&")...))
+			r, err := w.Request(ctx, w.tenant, w.params(append(c.changes, "state", "kept +&")...), visitor)
 			if r != nil {
 				t.Fatalf("accepted: %+v", r)
 			}
@@ -135,23 +135,23 @@ func TestRequestRefused(t *testing.T) {
 
 func TestRequestUnderPolicy(t *testing.T) {
 	w := newWorld(t, reject, func(p *tenant.Policy) { p.Resources = []string{"https://mcp.example/"} })
-	_, err := w.Request(ctx, w.tenant, w.params("scope", "openid admin"))
+	_, err := w.Request(ctx, w.tenant, w.params("scope", "openid admin"), visitor)
 	wantRefusal(t, err, oauth.InvalidScope)
-	_, err = w.Request(ctx, w.tenant, w.params("resource", "https://other.example/"))
+	_, err = w.Request(ctx, w.tenant, w.params("resource", "https://other.example/"), visitor)
 	wantRefusal(t, err, oauth.InvalidTarget)
 	w.tenant.Policy.Scopes = []string{"openid"}
 	if r := w.request(t, "resource", "https://MCP.example"); strings.Join(r.Scope, " ") != "openid" || r.Resource != "https://MCP.example" {
 		t.Errorf("got %+v", r)
 	}
 	w.tenant.Policy.Scopes = []string{"admin"}
-	_, err = w.Request(ctx, w.tenant, w.params())
+	_, err = w.Request(ctx, w.tenant, w.params(), visitor)
 	wantRefusal(t, err, oauth.InvalidScope)
 }
 
 func TestRequestWithoutGrant(t *testing.T) {
 	w := newWorld(t)
 	c := w.register("c_other", func(c *registration.Client) { c.Metadata.GrantTypes = []string{oauth.GrantRefreshToken} })
-	_, err := w.Request(ctx, w.tenant, w.params("client_id", c.ID))
+	_, err := w.Request(ctx, w.tenant, w.params("client_id", c.ID), visitor)
 	wantRefusal(t, err, oauth.UnauthorizedClient)
 }
 
@@ -161,7 +161,7 @@ func TestRequestRepeated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := w.params()
 			p[name] = []string{p.Get(name), p.Get(name)}
-			_, err := w.Request(ctx, w.tenant, p)
+			_, err := w.Request(ctx, w.tenant, p, visitor)
 			switch name {
 			case "client_id", "redirect_uri":
 				wantLocal(t, err, oauth.InvalidRequest)
@@ -178,7 +178,7 @@ func TestRequestRepeated(t *testing.T) {
 	}
 	p := w.params()
 	p["x_unknown"] = []string{"1", "2"}
-	if _, err := w.Request(ctx, w.tenant, p); err != nil {
+	if _, err := w.Request(ctx, w.tenant, p, visitor); err != nil {
 		t.Errorf("a parameter that is ignored: %v", err)
 	}
 }
@@ -202,7 +202,7 @@ func TestRequestLocalErrors(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := w.Request(ctx, w.tenant, w.params(c.changes...))
+			_, err := w.Request(ctx, w.tenant, w.params(c.changes...), visitor)
 			wantLocal(t, err, c.code)
 		})
 	}
@@ -210,7 +210,7 @@ func TestRequestLocalErrors(t *testing.T) {
 		t.Errorf("the store was asked %d times, also for what is no client_id", asked)
 	}
 	other := &tenant.Tenant{ID: "two", Issuer: issuer, Policy: w.tenant.Policy}
-	if _, err := w.Request(ctx, other, w.params()); err == nil {
+	if _, err := w.Request(ctx, other, w.params(), visitor); err == nil {
 		t.Error("a client of another tenant passes")
 	}
 }
@@ -226,7 +226,7 @@ func TestRequestRedirectURIOmitted(t *testing.T) {
 func TestRequestStoreFails(t *testing.T) {
 	w := newWorld(t)
 	w.store.breakDown("")
-	if _, err := w.Request(ctx, w.tenant, w.params()); !errors.Is(err, errNoDatabase) {
+	if _, err := w.Request(ctx, w.tenant, w.params(), visitor); !errors.Is(err, errNoDatabase) {
 		t.Errorf("got %v", err)
 	}
 }

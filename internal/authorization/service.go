@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/seed-9c856424/registrar/internal/oauth"
 	"github.com/seed-9c856424/registrar/internal/registration"
@@ -40,8 +43,18 @@ type Service struct {
 	// has RecheckUpstream. It returns ErrUserGone if the user is gone; any other error is
 	// returned as it is, and nothing has changed.
 	Recheck func(ctx context.Context, t *tenant.Tenant, subject string) error
-	Now     func() time.Time
-	Random  io.Reader
+	// Document returns the metadata document at the URL. It returns an *oauth.Error of code
+	// invalid_client_metadata or invalid_redirect_uri for one that breaks a rule, of
+	// temporarily_unavailable for one that cannot be had; any other error is returned as it
+	// is. from is who is the cause of it.
+	Document func(ctx context.Context, t *tenant.Tenant, url string, from netip.Addr) (*Document, error)
+	// Keys returns the keys at the client's jwks_uri, with renew such as are newer than
+	// those that it returned before, where that is due. It returns an *oauth.Error of code
+	// invalid_client_metadata for what are no keys, of temporarily_unavailable for what
+	// cannot be had; any other error is returned as it is.
+	Keys   func(ctx context.Context, client *registration.Client, from netip.Addr, renew bool) ([]jose.JSONWebKey, error)
+	Now    func() time.Time
+	Random io.Reader
 }
 
 // Signer signs JSON Web Tokens under the keys of a tenant.

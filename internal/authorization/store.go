@@ -23,6 +23,11 @@ type Store interface {
 	// Find returns the client or registration.ErrNotFound.
 	Find(ctx context.Context, tenant, id string) (*registration.Client, error)
 
+	// SaveDocument inserts the client of a metadata document, or replaces Metadata,
+	// DocumentFetchedAt and UpdatedAt of the stored one if they are of an older copy, and
+	// raises its version. Its status stays.
+	SaveDocument(ctx context.Context, c *registration.Client) error
+
 	// CreateGrant inserts the grant, or returns ErrSpent if its client is gone.
 	CreateGrant(ctx context.Context, g *Grant) error
 	// FindGrant returns the grant, revoked and expired ones too, or ErrNotFound.

@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"net/netip"
 	"net/url"
 	"sync"
 	"testing"
@@ -38,6 +39,9 @@ var began = time.Date(2026, 11, 23, 9, 8, 7, 654321000, time.UTC)
 
 var ctx = context.Background()
 
+// visitor is whose browser brings a request.
+var visitor = registration.Access{From: netip.MustParseAddr("192.0.2.7"), Agent: "Browser/1"}
+
 // world is a service with a tenant, a clock that stands until it is moved, and a store.
 type world struct {
 	*Service
@@ -64,6 +68,9 @@ func newWorld(tb testing.TB, changes ...func(*tenant.Policy)) *world {
 	w.Service = &Service{
 		Store: w.store, Signer: w.keys, Now: func() time.Time { return w.clock }, Random: rand.Reader,
 		Recheck: func(context.Context, *tenant.Tenant, string) error { return errors.New("not to be asked") },
+		Document: func(context.Context, *tenant.Tenant, string, netip.Addr) (*Document, error) {
+			return nil, errors.New("not to be fetched")
+		},
 	}
 	w.client = w.register("c_public")
 	w.user = &Identity{AuthenticatedAt: began.Add(-time.Minute), User: tenant.User{
@@ -82,7 +89,7 @@ func grace(d time.Duration) func(*tenant.Policy) {
 func (w *world) register(id string, changes ...func(*registration.Client)) *registration.Client {
 	c := &registration.Client{
 		Tenant: w.tenant.ID, ID: id, Origin: registration.OriginDynamic, ScopePolicy: registration.ScopeExplicit,
-		Status: registration.StatusActive,
+		Status: registration.StatusActive, Version: 1,
 		Metadata: registration.Metadata{
 			RedirectURIs: []string{redirect, loopback, app}, TokenEndpointAuthMethod: oauth.AuthNone,
 			GrantTypes:    []oauth.GrantType{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken},
@@ -115,7 +122,7 @@ func (w *world) params(changes ...string) url.Values {
 
 func (w *world) request(tb testing.TB, changes ...string) *Request {
 	tb.Helper()
-	r, err := w.Request(ctx, w.tenant, w.params(changes...))
+	r, err := w.Request(ctx, w.tenant, w.params(changes...), visitor)
 	if err != nil {
 		tb.Fatalf("request refused: %v", err)
 	}

@@ -17,7 +17,9 @@ type accountView struct {
 
 type connectionView struct {
 	ClientID, Client string
-	Unverified       bool
+	// Host is that of the client's metadata document; empty where it has none.
+	Host       string
+	Unverified bool
 	// Destination is the first place that the client has users sent to.
 	Destination destination
 	Since       time.Time
@@ -46,7 +48,7 @@ func (s *server) ShowAccount(ctx context.Context, _ api.ShowAccountRequestObject
 
 func (s *server) connectionView(c authorization.Connection) connectionView {
 	return connectionView{
-		ClientID: c.Client.ID, Client: displayName(c.Client), Unverified: isUnverified(c.Client),
+		ClientID: c.Client.ID, Client: displayName(c.Client), Host: documentHost(c.Client), Unverified: isUnverified(c.Client),
 		Destination: destinationOf(c.Client.Metadata.RedirectURIs[0]),
 		Since:       c.Since, Scopes: scopeViews(s.Tenant.Policy, c.Scope),
 	}

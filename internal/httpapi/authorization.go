@@ -62,7 +62,7 @@ func (s *server) proceed(ctx context.Context, query string,
 	if err != nil {
 		return nil, err
 	}
-	request, err := s.Authorization.Request(ctx, s.Tenant, params)
+	request, err := s.Authorization.Request(ctx, s.Tenant, params, exchangeOf(ctx).access)
 	if err != nil {
 		return s.refuse(err, who)
 	}

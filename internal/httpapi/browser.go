@@ -37,6 +37,9 @@ func (r response) VisitAuthorizeByFormResponse(w http.ResponseWriter) error { re
 // VisitDecideConsentResponse writes the answer.
 func (r response) VisitDecideConsentResponse(w http.ResponseWriter) error { return r(w) }
 
+// VisitShowLogoResponse writes the picture.
+func (r response) VisitShowLogoResponse(w http.ResponseWriter) error { return r(w) }
+
 // VisitShowLoginResponse writes the answer.
 func (r response) VisitShowLoginResponse(w http.ResponseWriter) error { return r(w) }
 

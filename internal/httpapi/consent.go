@@ -16,6 +16,11 @@ import (
 // more than text in it.
 type consentView struct {
 	Client string
+	// Host is that of the client's metadata document, which is who the client is; empty for
+	// a client that is registered.
+	Host string
+	// Logo is the address of the client's logo here; empty for none.
+	Logo string
 	// Unverified clients gave themselves their name.
 	Unverified bool
 	User       string
@@ -38,6 +43,8 @@ func (s *server) askConsent(query string, r *authorization.Request, who *authori
 	m := r.Client.Metadata
 	return s.page(http.StatusOK, "consent", consentView{
 		Client:      displayName(r.Client),
+		Host:        documentHost(r.Client),
+		Logo:        s.logoAddress(r.Client),
 		Unverified:  isUnverified(r.Client),
 		User:        userName(who.User),
 		Destination: destinationOf(r.RedirectURI),
@@ -61,8 +68,16 @@ func displayName(c *registration.Client) string {
 	return c.Metadata.ClientName
 }
 
+// documentHost is the host of the client's metadata document; empty where it has none.
+func documentHost(c *registration.Client) string {
+	if c.Origin != registration.OriginDocument {
+		return ""
+	}
+	return hostOf(c.ID)
+}
+
 // isUnverified reports whether nobody but the client itself vouches for its name.
-func isUnverified(c *registration.Client) bool { return c.Origin == registration.OriginDynamic }
+func isUnverified(c *registration.Client) bool { return !c.IsVouchedFor() }
 
 // userName is what the user knows themselves by.
 func userName(u tenant.User) string {

@@ -34,6 +34,7 @@ func newMetadata(t *tenant.Tenant) *metadata {
 		CodeChallengeMethodsSupported:     []string{"S256"},
 
 		AuthorizationResponseIssParameterSupported: true,
+		ClientIDMetadataDocumentSupported:          t.Policy.MetadataDocuments != tenant.MetadataDocumentsOff,
 		RevocationEndpoint:                         t.Issuer + "/oauth/revoke",
 		RevocationEndpointAuthMethodsSupported:     methodNames(t.Policy.AuthMethods),
 		IntrospectionEndpoint:                      t.Issuer + "/oauth/introspect",
@@ -70,6 +71,7 @@ func providerMetadata(server api.AuthorizationServerMetadata, policy tenant.Poli
 		TokenEndpointAuthSigningAlgValuesSupported:      server.TokenEndpointAuthSigningAlgValuesSupported,
 		CodeChallengeMethodsSupported:                   server.CodeChallengeMethodsSupported,
 		AuthorizationResponseIssParameterSupported:      server.AuthorizationResponseIssParameterSupported,
+		ClientIDMetadataDocumentSupported:               server.ClientIDMetadataDocumentSupported,
 		RevocationEndpoint:                              server.RevocationEndpoint,
 		RevocationEndpointAuthMethodsSupported:          server.RevocationEndpointAuthMethodsSupported,
 		RevocationEndpointAuthSigningAlgValuesSupported: server.RevocationEndpointAuthSigningAlgValuesSupported,

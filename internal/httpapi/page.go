@@ -24,10 +24,10 @@ func parsePages(names ...string) map[string]*template.Template {
 	return parsed
 }
 
-// pagePolicy lets a page have its own style sheet and nothing else. It says nothing of
+// pagePolicy lets a page have its own style sheet, a logo from here, and nothing else. It says nothing of
 // form-action, which browsers hold against where a form is sent on to as well: an approval
 // ends at a client's redirect URI, and some of those go on to a scheme of an application.
-var pagePolicy = "default-src 'none'; style-src '" + hashSource(styleSheet()) + "'; base-uri 'none'; frame-ancestors 'none'"
+var pagePolicy = "default-src 'none'; img-src 'self'; style-src '" + hashSource(styleSheet()) + "'; base-uri 'none'; frame-ancestors 'none'"
 
 // styleSheet is the style sheet of the layout, as browsers hash it.
 func styleSheet() string {

@@ -25,6 +25,9 @@ type Options struct {
 	Authorization *authorization.Service
 	// Login is how users log in.
 	Login Login
+	// Logo returns the picture at the address, as PNG, small and harmless; any error means
+	// that there is none to show. from is who is the cause of it.
+	Logo func(ctx context.Context, address string, from netip.Addr) ([]byte, error)
 	// Keys returns the public signing keys as JSON Web Keys.
 	Keys func(ctx context.Context) ([]map[string]any, error)
 	// Refused is told of every refused registration; its error, if any, is the answer

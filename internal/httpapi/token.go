@@ -15,12 +15,8 @@ import (
 func (s *server) IssueToken(ctx context.Context, request api.IssueTokenRequestObject) (api.IssueTokenResponseObject, error) {
 	form := request.Body
 	tokens, err := s.Authorization.Token(ctx, s.Tenant, authorization.TokenRequest{
-		Credentials: authorization.Credentials{
-			ClientID: value(form.ClientID), ClientSecret: credential.Secret(value(form.ClientSecret)),
-			Basic:         exchangeOf(ctx).basic,
-			AssertionType: value(form.ClientAssertionType), Assertion: value(form.ClientAssertion),
-		},
-		GrantType: string(form.GrantType), Code: value(form.Code), RedirectURI: value(form.RedirectURI),
+		Credentials: credentials(ctx, form.ClientID, form.ClientSecret, form.ClientAssertionType, form.ClientAssertion),
+		GrantType:   string(form.GrantType), Code: value(form.Code), RedirectURI: value(form.RedirectURI),
 		CodeVerifier: value(form.CodeVerifier), RefreshToken: value(form.RefreshToken),
 		Scope: value(form.Scope), Resource: value(form.Resource),
 	})
@@ -37,17 +33,22 @@ func (s *server) IssueToken(ctx context.Context, request api.IssueTokenRequestOb
 	}}, nil
 }
 
+// credentials are those of the form and of the Authorization header.
+func credentials(ctx context.Context, clientID, clientSecret, assertionType, assertion *string) authorization.Credentials {
+	x := exchangeOf(ctx)
+	return authorization.Credentials{
+		ClientID: value(clientID), ClientSecret: credential.Secret(value(clientSecret)), Basic: x.basic,
+		AssertionType: value(assertionType), Assertion: value(assertion), From: x.access.From,
+	}
+}
+
 // tokenType is that of all access tokens (RFC 6750 §6.1.1).
 const tokenType = "Bearer"
 
 // RevokeToken ends a token (RFC 7009 §2).
 func (s *server) RevokeToken(ctx context.Context, request api.RevokeTokenRequestObject) (api.RevokeTokenResponseObject, error) {
 	form := request.Body
-	presented := authorization.Credentials{
-		ClientID: value(form.ClientID), ClientSecret: credential.Secret(value(form.ClientSecret)),
-		Basic:         exchangeOf(ctx).basic,
-		AssertionType: value(form.ClientAssertionType), Assertion: value(form.ClientAssertion),
-	}
+	presented := credentials(ctx, form.ClientID, form.ClientSecret, form.ClientAssertionType, form.ClientAssertion)
 	if err := s.Authorization.Revoke(ctx, s.Tenant, presented, credential.Secret(form.Token)); err != nil {
 		return nil, err
 	}
@@ -57,9 +58,7 @@ func (s *server) RevokeToken(ctx context.Context, request api.RevokeTokenRequest
 // IntrospectToken tells a resource server what a token is worth (RFC 7662 §2).
 func (s *server) IntrospectToken(ctx context.Context, request api.IntrospectTokenRequestObject) (api.IntrospectTokenResponseObject, error) {
 	form := request.Body
-	presented := authorization.Credentials{
-		ClientID: value(form.ClientID), ClientSecret: credential.Secret(value(form.ClientSecret)), Basic: exchangeOf(ctx).basic,
-	}
+	presented := credentials(ctx, form.ClientID, form.ClientSecret, nil, nil)
 	found, err := s.Authorization.Introspect(ctx, s.Tenant, presented, credential.Secret(form.Token))
 	if err != nil {
 		return nil, err

@@ -6,12 +6,14 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { Authorization, connect, refresh, whoami } from '../../../../examples/mcp/connect.mjs'
 import { claimsOf, PlainClient } from './client.mjs'
+import { inspect } from './pages.mjs'
 
 // authorized connects a client of the SDK, whose user does what they are told on the page.
-async function authorized(world, { metadata, options, decide = approve }) {
+async function authorized(world, { metadata, clientMetadataUrl, options, decide = approve }) {
   const visitor = await world.arrive(options)
   const authorization = new Authorization({
     metadata,
+    clientMetadataUrl,
     open: async address => {
       await visitor.open(String(address))
       if (visitor.page.url().startsWith(world.upstream)) {
@@ -61,6 +63,25 @@ async function publicClient(world) {
   const { visitor, registered } = await throughout(world, {})
   assert.equal(registered.client_secret, undefined)
   assert.equal(visitor.shown.length, 1, `one page, not ${visitor.shown}`)
+}
+
+// A client that is known by its document registers nothing.
+async function documentClient(world) {
+  const decide = async (visitor, destination) => {
+    const shown = await visitor.text()
+    for (const words of [/^client\.example$/m, /^Documented client$/m, /^127\.0\.0\.1:\d+$/m]) {
+      assert.match(shown, words)
+    }
+    const logo = await visitor.page.locator('img.logo').evaluate(async image => {
+      await image.decode()
+      return [image.naturalWidth, image.naturalHeight]
+    })
+    assert.deepEqual(logo, [128, 85])
+    await inspect(visitor, 'consent-document')
+    await approve(visitor, destination)
+  }
+  const { registered } = await throughout(world, { clientMetadataUrl: world.document, decide })
+  assert.equal(registered.client_id, world.document)
 }
 
 const confidentialClient = token_endpoint_auth_method => async world => {
@@ -194,6 +215,7 @@ async function follow(world, address) {
 
 export const scenarios = {
   'public client': publicClient,
+  'client with a metadata document': documentClient,
   'confidential client, client_secret_basic': confidentialClient('client_secret_basic'),
   'confidential client, client_secret_post': confidentialClient('client_secret_post'),
   'without JavaScript': withoutJavaScript,

@@ -18,7 +18,7 @@ const looks = {
 const leastContrast = 4.5
 
 // inspect looks at the page in view in every way.
-async function inspect(visitor, name) {
+export async function inspect(visitor, name) {
   const { page, world } = visitor
   await assertReadable(page, name)
   for (const [look, { colorScheme, size }] of Object.entries(looks)) {

@@ -30,7 +30,7 @@ export class Visitor {
 
   #sees(request) {
     this.visited.push(request.url())
-    if (!request.isNavigationRequest()) {
+    if (!request.isNavigationRequest() && !request.url().startsWith(`${this.world.issuer}/oauth/logo?`)) {
       this.faults.push(`a page asked for ${request.url()}`)
     }
     const { protocol, hostname } = new URL(request.url())

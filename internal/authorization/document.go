@@ -1,0 +1,140 @@
+package authorization
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/seed-9c856424/registrar/internal/oauth"
+	"github.com/seed-9c856424/registrar/internal/registration"
+	"github.com/seed-9c856424/registrar/internal/tenant"
+)
+
+// Document is what a client says of itself at the URL that is its client_id
+// (draft-ietf-oauth-client-id-metadata-document-02 §4).
+type Document struct {
+	Metadata registration.Metadata
+	// FetchedAt is when it was fetched, before now if it comes from a cache.
+	FetchedAt time.Time
+}
+
+// lastCopyLifetime is how long the last good copy of a document serves at the token
+// endpoint when there is no newer one. A connector takes a client that is not known for a
+// reason to throw its credentials away, an outage for one to come back.
+const lastCopyLifetime = 24 * time.Hour
+
+// errDocumentRefused is a document that the tenant's policy does not take, whatever it says.
+var errDocumentRefused error = &oauth.Error{
+	Code: oauth.InvalidClient, Description: "client_id: clients are not known here by a metadata document of this host",
+}
+
+// documentError is what Document returned.
+type documentError struct{ error }
+
+func (e documentError) Unwrap() error { return e.error }
+
+// resolve returns the client as it is at present: the stored one or, where the id is a URL,
+// the one of the document there. A stored client that did not come of a document wins.
+//
+// It returns registration.ErrNotFound, errSuspended, errDocumentRefused, a documentError
+// with the last copy beside it, nil if there is none, or what the store returns.
+func (s *Service) resolve(ctx context.Context, t *tenant.Tenant, id string, from netip.Addr) (*registration.Client, error) {
+	stored, err := s.find(ctx, t, id)
+	switch {
+	case errors.Is(err, errSuspended), err != nil && !errors.Is(err, registration.ErrNotFound):
+		return nil, err
+	case !registration.IsDocumentURL(id), err == nil && stored.Origin != registration.OriginDocument:
+		return stored, err
+	}
+	if err := checkDocumentURL(t.Policy, id); err != nil {
+		return nil, err
+	}
+	document, err := s.Document(ctx, t, id, from)
+	if err != nil {
+		return stored, documentError{err}
+	}
+	return s.documented(ctx, t, id, stored, document)
+}
+
+// checkDocumentURL holds a client_id to what a document may be fetched from.
+func checkDocumentURL(policy tenant.Policy, url string) error {
+	if policy.MetadataDocuments == tenant.MetadataDocumentsOff {
+		return registration.ErrNotFound
+	}
+	if reason := registration.DocumentURLFault(url); reason != "" {
+		return invalidClient("client_id: " + reason)
+	}
+	if !policy.AdmitsDocument(registration.DocumentHost(url)) {
+		return errDocumentRefused
+	}
+	return nil
+}
+
+// documented returns the client of the document. A newer one replaces the stored copy; a
+// client without one was issued nothing yet, and is not stored before it is.
+func (s *Service) documented(ctx context.Context, t *tenant.Tenant, url string, stored *registration.Client, d *Document) (*registration.Client, error) {
+	client := registration.Client{
+		Tenant: t.ID, ID: url, Origin: registration.OriginDocument, ScopePolicy: registration.ScopeExplicit,
+		Status: registration.StatusActive, CreatedAt: s.now(),
+	}
+	if stored != nil {
+		client = *stored
+	}
+	if !d.FetchedAt.After(client.DocumentFetchedAt) {
+		return &client, nil
+	}
+	client.Metadata, client.DocumentFetchedAt, client.UpdatedAt = d.Metadata, d.FetchedAt, s.now()
+	if stored == nil {
+		return &client, nil
+	}
+	return &client, s.Store.SaveDocument(ctx, &client)
+}
+
+// Client returns the client that sends its user, from where it is asked for. It returns an
+// *oauth.Error of code invalid_client for one that is not known or is suspended, and for
+// whatever is wrong with its document, which its developer is told; and what Document and
+// the store return.
+func (s *Service) Client(ctx context.Context, t *tenant.Tenant, id string, from netip.Addr) (*registration.Client, error) {
+	client, err := s.resolve(ctx, t, id, from)
+	var (
+		document documentError
+		fault    *oauth.Error
+	)
+	switch {
+	case errors.Is(err, errSuspended):
+		return nil, errClientSuspended
+	case errors.Is(err, registration.ErrNotFound):
+		return nil, errNoClient
+	case errors.As(err, &document) && errors.As(err, &fault):
+		return nil, &oauth.Error{Code: documentCode(fault.Code), Description: "the metadata document of the client: " + fault.Description, Cause: err}
+	}
+	return client, err
+}
+
+// documentCode tells an outage from a fault of the document.
+func documentCode(code oauth.Code) oauth.Code {
+	if code == oauth.TemporarilyUnavailable {
+		return code
+	}
+	return oauth.InvalidClient
+}
+
+// calling returns the client that calls the token endpoint. Where its document cannot be
+// had, or is a good one no longer, the last good copy serves for a while.
+func (s *Service) calling(ctx context.Context, t *tenant.Tenant, id string, from netip.Addr) (*registration.Client, error) {
+	client, err := s.resolve(ctx, t, id, from)
+	var document documentError
+	switch {
+	case errors.Is(err, registration.ErrNotFound), errors.Is(err, errDocumentRefused):
+		return nil, errUnauthenticated
+	case !errors.As(err, &document):
+		return client, err
+	case client != nil && s.now().Before(client.DocumentFetchedAt.Add(lastCopyLifetime)):
+		return client, nil
+	}
+	// The cause is for the log alone: a limit, say, is not the caller's here.
+	return nil, &oauth.Error{
+		Code: oauth.TemporarilyUnavailable, Description: "the metadata document of the client cannot be had at present", Cause: errors.New(err.Error()),
+	}
+}
