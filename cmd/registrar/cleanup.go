@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-9c856424/registrar/internal/authorization"
 	"github.com/seed-9c856424/registrar/internal/login"
 	"github.com/seed-9c856424/registrar/internal/store"
 )
@@ -18,6 +19,9 @@ const (
 	cleanupLease = 5 * time.Minute
 	// cleanupBatch is how many rows of a kind go in one statement.
 	cleanupBatch = 500
+	// upstreamUnused is after how long nobody can need a user's refresh token at the
+	// provider: a grant ends when it is not refreshed for so long, and began with a session.
+	upstreamUnused = authorization.RefreshIdle + login.SessionLifetime
 )
 
 // cleanup removes what has expired, until it is stopped.
@@ -56,21 +60,34 @@ func (c *cleanup) run(ctx context.Context) {
 
 // once removes all that has expired, in batches, if no other replica is at it.
 func (c *cleanup) once(ctx context.Context, now time.Time) error {
-	mine, err := c.store.TakeLease(ctx, "cleanup", c.holder, now, now.Add(cleanupLease))
-	if err != nil || !mine {
-		return err
-	}
 	for _, remove := range []func() (int64, error){
 		func() (int64, error) { return c.store.DeleteExpiredGrants(ctx, c.tenant, now, cleanupBatch) },
 		func() (int64, error) {
 			return c.store.DeleteExpiredSessions(ctx, c.tenant, now, now.Add(-login.SessionIdle), cleanupBatch)
 		},
+		func() (int64, error) {
+			return c.store.DeleteUnusedUpstreamTokens(ctx, c.tenant, now.Add(-upstreamUnused), cleanupBatch)
+		},
 	} {
-		for removed := int64(1); removed > 0; {
-			if removed, err = remove(); err != nil {
-				return err
-			}
+		if mine, err := c.empty(ctx, now, remove); err != nil || !mine {
+			return err
 		}
 	}
 	return nil
+}
+
+// empty removes batch after batch until there is nothing left. It takes the lease before
+// each, which a long run would outlast, and reports whether it had it throughout.
+func (c *cleanup) empty(ctx context.Context, now time.Time, remove func() (int64, error)) (mine bool, err error) {
+	began := time.Now()
+	for removed := int64(1); removed > 0; {
+		at := now.Add(time.Since(began))
+		if mine, err = c.store.TakeLease(ctx, "cleanup", c.holder, at, at.Add(cleanupLease)); err != nil || !mine {
+			return mine, err
+		}
+		if removed, err = remove(); err != nil {
+			return true, err
+		}
+	}
+	return true, nil
 }

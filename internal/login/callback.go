@@ -214,25 +214,34 @@ func (u *Upstream) verified(ctx context.Context, p *provider, token *oauth2.Toke
 	if reason := u.fault(idToken, token, said, ties); reason != "" {
 		return nil, "", distrusted(errors.New("its ID token: " + reason))
 	}
+	if at := said.time("auth_time"); !at.IsZero() && at.Before(ties.notBefore) {
+		return nil, "", errNotAskedAgain
+	}
 	return said, issuer, nil
+}
+
+// errNotAskedAgain is a login for a client that demands a fresh one, which the provider
+// remembers from before.
+var errNotAskedAgain error = &oauth.Error{
+	Code:        oauth.AccessDenied,
+	Description: "the application wants you to log in again, and the login provider did not ask you to: log out there, then start again",
 }
 
 // fault returns what is wrong with an ID token that the library has verified, or "".
 func (u *Upstream) fault(idToken *oidc.IDToken, token *oauth2.Token, said claims, ties ties) string {
-	loggedInAt := said.time("auth_time")
 	switch {
 	case subtle.ConstantTimeCompare([]byte(idToken.Nonce), []byte(ties.nonce)) != 1:
 		return "nonce is not that of this login"
 	case said.text("azp") != "" && said.text("azp") != u.ClientID:
 		return "azp is another client"
+	case said.text("azp") == "" && len(idToken.Audience) > 1:
+		return "aud names others too, and azp does not say whom it was issued to"
 	case idToken.AccessTokenHash != "" && idToken.VerifyAccessToken(token.AccessToken) != nil:
 		return "at_hash is not that of the access token"
 	case idToken.Subject == "" || len(idToken.Subject) > maxSubBytes || !isPrintable(idToken.Subject):
 		return fmt.Sprintf("sub must have 1 to %d bytes, all of them printable", maxSubBytes)
 	case idToken.Subject != said.text("sub"):
 		return "sub is there in two spellings"
-	case !loggedInAt.IsZero() && loggedInAt.Before(ties.notBefore):
-		return "auth_time: the user was not asked to log in again"
 	}
 	return ""
 }

@@ -22,12 +22,14 @@ type memory struct {
 	sessions map[string]Session
 	attempts map[string]Attempt
 	tokens   map[string][]byte
+	// taken is until when a token is taken.
+	taken map[string]time.Time
 }
 
 func newMemory() *memory {
 	return &memory{
 		fails: map[string]error{}, calls: map[string]int{},
-		sessions: map[string]Session{}, attempts: map[string]Attempt{}, tokens: map[string][]byte{},
+		sessions: map[string]Session{}, attempts: map[string]Attempt{}, tokens: map[string][]byte{}, taken: map[string]time.Time{},
 	}
 }
 
@@ -119,40 +121,68 @@ func (m *memory) TakeAttempt(_ context.Context, tenant, id string) (*Attempt, er
 	return &a, nil
 }
 
-func (m *memory) SaveUpstreamToken(_ context.Context, tenant, subject string, sealed []byte) error {
+func (m *memory) SaveUpstreamToken(_ context.Context, tenant, subject string, sealed []byte, _ time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.enter("SaveUpstreamToken"); err != nil {
 		return err
 	}
 	m.tokens[tenant+"/"+subject] = sealed
+	delete(m.taken, tenant+"/"+subject)
 	return nil
 }
 
-func (m *memory) ReplaceUpstreamToken(_ context.Context, tenant, subject string, old, sealed []byte) error {
+func (m *memory) TouchUpstreamToken(context.Context, string, string, time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.enter("ReplaceUpstreamToken"); err != nil {
-		return err
-	}
-	if present, found := m.tokens[tenant+"/"+subject]; !found || !bytes.Equal(present, old) {
-		return ErrNotFound
-	}
-	m.tokens[tenant+"/"+subject] = sealed
-	return nil
+	return m.enter("TouchUpstreamToken")
 }
 
-func (m *memory) FindUpstreamToken(_ context.Context, tenant, subject string) ([]byte, error) {
+func (m *memory) TakeUpstreamToken(_ context.Context, tenant, subject string, now, until time.Time) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.enter("FindUpstreamToken"); err != nil {
+	if err := m.enter("TakeUpstreamToken"); err != nil {
 		return nil, err
 	}
 	sealed, found := m.tokens[tenant+"/"+subject]
-	if !found {
+	switch {
+	case !found:
 		return nil, ErrNotFound
+	case now.Before(m.taken[tenant+"/"+subject]):
+		return nil, ErrTaken
 	}
+	m.taken[tenant+"/"+subject] = until
 	return sealed, nil
+}
+
+func (m *memory) ReturnUpstreamToken(_ context.Context, tenant, subject string, old, sealed []byte, _ time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.enter("ReturnUpstreamToken"); err != nil {
+		return err
+	}
+	if present, found := m.tokens[tenant+"/"+subject]; found && bytes.Equal(present, old) {
+		m.tokens[tenant+"/"+subject] = sealed
+		delete(m.taken, tenant+"/"+subject)
+	}
+	return nil
+}
+
+func (m *memory) DeleteUpstreamToken(_ context.Context, tenant, subject string, sealed []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.enter("DeleteUpstreamToken"); err != nil {
+		return err
+	}
+	if present, found := m.tokens[tenant+"/"+subject]; !found || !bytes.Equal(present, sealed) {
+		return ErrNotFound
+	}
+	delete(m.tokens, tenant+"/"+subject)
+	return nil
+}
+
+func (m *memory) DeleteUnusedUpstreamTokens(context.Context, string, time.Time, int) (int64, error) {
+	return 0, errors.New("not asked of this room")
 }
 
 func (m *memory) DeleteExpiredSessions(context.Context, string, time.Time, time.Time, int) (int64, error) {

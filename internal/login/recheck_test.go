@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/seed-9c856424/registrar/internal/oauth"
 )
@@ -49,9 +50,11 @@ func keptLogin(t *testing.T) (*upstreamUnderTest, string) {
 // kept is the refresh token that the store has.
 func (u *upstreamUnderTest) kept(t *testing.T, subject string) string {
 	t.Helper()
-	sealed, err := u.memory.FindUpstreamToken(t.Context(), "t", subject)
-	if err != nil {
-		t.Fatal(err)
+	u.memory.mu.Lock()
+	sealed, taken := u.memory.tokens["t/"+subject], u.memory.taken["t/"+subject]
+	u.memory.mu.Unlock()
+	if !taken.IsZero() {
+		t.Error("the token was not given back")
 	}
 	text, err := openForTest(purposeUpstream, ownerOf("t", subject), sealed)
 	if err != nil {
@@ -84,7 +87,7 @@ func TestRecheckWithoutRotation(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if after := u.kept(t, subject); after != before || u.memory.called("ReplaceUpstreamToken") != 0 {
+	if after := u.kept(t, subject); after != before {
 		t.Errorf("kept %q after %q", after, before)
 	}
 }
@@ -102,8 +105,12 @@ func TestRecheckFails(t *testing.T) {
 			u.answers("/token", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 		}, oauth.TemporarilyUnavailable, false},
 		{"client not known", func(u *upstreamUnderTest) { u.ClientSecret = "another" }, "fault", false},
-		{"store down", func(u *upstreamUnderTest) { u.memory.fail("FindUpstreamToken", errDown) }, oauth.TemporarilyUnavailable, false},
-		{"store down when it is replaced", func(u *upstreamUnderTest) { u.memory.fail("ReplaceUpstreamToken", errDown) }, oauth.TemporarilyUnavailable, false},
+		{"store down", func(u *upstreamUnderTest) { u.memory.fail("TakeUpstreamToken", errDown) }, oauth.TemporarilyUnavailable, false},
+		{"store down when it is replaced", func(u *upstreamUnderTest) { u.memory.fail("ReturnUpstreamToken", errDown) }, oauth.TemporarilyUnavailable, false},
+		{"store down when it is forgotten", func(u *upstreamUnderTest) {
+			clear(u.refreshes)
+			u.memory.fail("DeleteUpstreamToken", errDown)
+		}, oauth.TemporarilyUnavailable, false},
 		{"sealed under another key", func(u *upstreamUnderTest) {
 			u.Open = func(string, string, []byte) ([]byte, error) { return nil, errSealed }
 		}, "fault", false},
@@ -116,6 +123,9 @@ func TestRecheckFails(t *testing.T) {
 			wantOutcome(t, err, c.want)
 			if errors.Is(err, ErrUserGone) != c.gone {
 				t.Errorf("got %v", err)
+			}
+			if c.gone && len(u.memory.tokens) != 0 {
+				t.Error("the token of a user who is gone is kept")
 			}
 		})
 	}
@@ -130,9 +140,8 @@ func TestRecheckRace(t *testing.T) {
 		answered  bool
 		gone      bool
 	}{
-		{"another refreshed first", func(u *upstreamUnderTest, key string) { u.memory.tokens[key] = []byte("another's") }, false, false},
-		{"another refreshed too", func(u *upstreamUnderTest, key string) { u.memory.tokens[key] = []byte("another's") }, true, false},
-		{"the token was removed", func(u *upstreamUnderTest, key string) { delete(u.memory.tokens, key) }, false, true},
+		{"a login came first", func(u *upstreamUnderTest, key string) { u.memory.tokens[key] = []byte("another's") }, false, false},
+		{"a login came too", func(u *upstreamUnderTest, key string) { u.memory.tokens[key] = []byte("another's") }, true, false},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -155,6 +164,33 @@ func TestRecheckRace(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRechecksOfReplicas: two processes do not use one token at once. One that died with it
+// is waited for no longer than it can have needed.
+func TestRechecksOfReplicas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u, subject := keptLogin(t)
+		taken := u.clock.Now().Add(time.Second)
+		u.memory.taken["t/"+subject] = taken
+		done := make(chan error, 1)
+		before := u.asked("/token")
+		go func() { done <- u.Recheck(t.Context(), "t", subject) }()
+		time.Sleep(900 * time.Millisecond)
+		synctest.Wait()
+		if n := u.asked("/token") - before; n != 0 {
+			t.Errorf("%d refreshes with a token that another uses", n)
+		}
+		u.clock.advance(2 * time.Second)
+		if err := <-done; err != nil || !u.refreshes[u.kept(t, subject)] {
+			t.Errorf("after that: %v", err)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		u, subject := keptLogin(t)
+		u.memory.taken["t/"+subject] = u.clock.Now().Add(time.Hour)
+		wantOutcome(t, u.Recheck(t.Context(), "t", subject), oauth.TemporarilyUnavailable)
+	})
 }
 
 // TestRechecksShareOneRefresh: a provider takes the same refresh token twice for a theft.

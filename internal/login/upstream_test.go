@@ -397,9 +397,9 @@ func TestIDTokenRefused(t *testing.T) {
 		}, Hint{}},
 		{"no token", func(u *upstreamUnderTest) { u.sealed = func(string) string { return "" } }, Hint{}},
 		{"no JWT", func(u *upstreamUnderTest) { u.sealed = func(string) string { return "x.y.z" } }, Hint{}},
-		{"stale login", func(u *upstreamUnderTest) {
-			u.claims = with(object{"auth_time": u.clock.Now().Add(-time.Hour).Unix()})
-		}, Hint{Reauthenticate: true}},
+		{"several aud without azp", func(u *upstreamUnderTest) {
+			u.claims = with(object{"aud": []string{testClientID, "other"}})
+		}, Hint{}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -411,6 +411,17 @@ func TestIDTokenRefused(t *testing.T) {
 				t.Errorf("got %+v", done)
 			}
 		})
+	}
+}
+
+// TestStaleLogin: what the provider did not do is told to the user, who can do something.
+func TestStaleLogin(t *testing.T) {
+	u := newDirectUpstream(t, "https://idp.example")
+	u.claims = with(object{"auth_time": u.clock.Now().Add(-time.Hour).Unix()})
+	done, err := u.complete(t, u.authorize(u.begin(t, Hint{Reauthenticate: true})))
+	wantOutcome(t, err, oauth.AccessDenied)
+	if done.User.Subject != "" || done.Continue != testContinue {
+		t.Errorf("got %+v", done)
 	}
 }
 

@@ -29,6 +29,15 @@ func expiredSessions(at, idle time.Time) []sweep {
 	}
 }
 
+func unusedUpstream(since time.Time) []sweep {
+	return []sweep{{"upstream_tokens", "subject", "kept_at", since}}
+}
+
+// DeleteUnusedUpstreamTokens implements [login.Store].
+func (s *Store) DeleteUnusedUpstreamTokens(ctx context.Context, tenant string, since time.Time, limit int) (int64, error) {
+	return s.deleteExpired(ctx, tenant, limit, unusedUpstream(since))
+}
+
 // DeleteExpiredGrants implements [authorization.Store].
 func (s *Store) DeleteExpiredGrants(ctx context.Context, tenant string, at time.Time, limit int) (int64, error) {
 	return s.deleteExpired(ctx, tenant, limit, expiredGrants(at))

@@ -153,9 +153,11 @@ func sessionSteps(ctx context.Context, s *Store) []step {
 		{"DeleteSession", func() error { return s.DeleteSession(ctx, "one", "n") }, deletes},
 		{"CreateAttempt", func() error { return s.CreateAttempt(ctx, a) }, insert},
 		{"TakeAttempt", func() error { _, err := s.TakeAttempt(ctx, "one", "a"); return err }, deletes},
-		{"SaveUpstreamToken", func() error { return s.SaveUpstreamToken(ctx, "one", "u", []byte("old")) }, insert},
-		{"ReplaceUpstreamToken", func() error { return s.ReplaceUpstreamToken(ctx, "one", "u", []byte("old"), []byte("new")) }, updates},
-		{"FindUpstreamToken", func() error { _, err := s.FindUpstreamToken(ctx, "one", "u"); return err }, selects},
+		{"SaveUpstreamToken", func() error { return s.SaveUpstreamToken(ctx, "one", "u", []byte("old"), now) }, insert},
+		{"TouchUpstreamToken", func() error { return s.TouchUpstreamToken(ctx, "one", "u", now) }, updates},
+		{"TakeUpstreamToken", func() error { _, err := s.TakeUpstreamToken(ctx, "one", "u", now, now); return err }, updates},
+		{"ReturnUpstreamToken", func() error { return s.ReturnUpstreamToken(ctx, "one", "u", []byte("old"), []byte("new"), now) }, updates},
+		{"DeleteUpstreamToken", func() error { return s.DeleteUpstreamToken(ctx, "one", "u", []byte("new")) }, deletes},
 	}
 }
 
@@ -183,6 +185,10 @@ func lastSteps(ctx context.Context, s *Store) []step {
 			_, err := s.DeleteExpiredSessions(ctx, "one", now, now, 100)
 			return err
 		}, threeWith},
+		{"DeleteUnusedUpstreamTokens", func() error {
+			_, err := s.DeleteUnusedUpstreamTokens(ctx, "one", now, 100)
+			return err
+		}, []string{"WITH"}},
 		{"Delete", func() error { return s.Delete(ctx, "one", "c_1") }, deletes},
 	}
 }
@@ -222,13 +228,15 @@ func TestStatementsUseIndexes(t *testing.T) {
 		forgetConsents:  "(tenant=? AND client_id=? AND subject=?)",
 		findConsent:     "(tenant=? AND client_id=? AND subject=? AND target=?)",
 		findSession:     "(tenant=? AND id=?)", touchSession: "(tenant=? AND id=?)", takeAttempt: "(tenant=? AND id=?)",
-		replaceUpstream: "(tenant=? AND subject=?)", findUpstream: "(tenant=? AND subject=?)",
-		findKeys: "(tenant=?)", deleteKey: "(tenant=? AND algorithm=? AND generation=?)",
+		touchUpstream: "(tenant=? AND subject=?)", takeUpstream: "(tenant=? AND subject=?)", countUpstream: "(tenant=? AND subject=?)",
+		returnUpstream: "(tenant=? AND subject=?)", deleteUpstream: "(tenant=? AND subject=?)",
+		endGrants: "grants_by_client (tenant=? AND client_id=?)",
+		findKeys:  "(tenant=?)", deleteKey: "(tenant=? AND algorithm=? AND generation=?)",
 		"DELETE FROM grants WHERE tenant = ? AND client_id = ?":     "grants_by_client (tenant=? AND client_id=?)",
 		"DELETE FROM consents WHERE tenant = ? AND client_id = ?":   "(tenant=? AND client_id=?)",
 		"DELETE FROM assertions WHERE tenant = ? AND client_id = ?": "(tenant=? AND client_id=?)",
 	}
-	for _, w := range slices.Concat(expiredGrants(now), expiredSessions(now, now)) {
+	for _, w := range slices.Concat(expiredGrants(now), expiredSessions(now, now), unusedUpstream(now)) {
 		uses[w.statement(s.skipLocked)] = "(tenant=? AND " + w.due + "<?)"
 	}
 	for statement, want := range uses {

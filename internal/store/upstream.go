@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -11,50 +12,89 @@ import (
 )
 
 const (
-	saveUpstream = `INSERT INTO upstream_tokens (tenant, subject, sealed) VALUES (?, ?, ?)
-	ON CONFLICT (tenant, subject) DO UPDATE SET sealed = excluded.sealed`
-	replaceUpstream = "UPDATE upstream_tokens SET sealed = ? WHERE tenant = ? AND subject = ? AND sealed = ?"
-	findUpstream    = "SELECT sealed FROM upstream_tokens WHERE tenant = ? AND subject = ?"
+	saveUpstream = `INSERT INTO upstream_tokens (tenant, subject, sealed, kept_at) VALUES (?, ?, ?, ?)
+	ON CONFLICT (tenant, subject) DO UPDATE SET sealed = excluded.sealed, kept_at = excluded.kept_at, held_until = NULL`
+	touchUpstream = "UPDATE upstream_tokens SET kept_at = ? WHERE tenant = ? AND subject = ?"
+	takeUpstream  = `UPDATE upstream_tokens SET held_until = ?
+	WHERE tenant = ? AND subject = ? AND (held_until IS NULL OR held_until <= ?) RETURNING sealed`
+	countUpstream  = "SELECT count(*) FROM upstream_tokens WHERE tenant = ? AND subject = ?"
+	returnUpstream = `UPDATE upstream_tokens SET sealed = ?, kept_at = ?, held_until = NULL
+	WHERE tenant = ? AND subject = ? AND sealed = ?`
+	deleteUpstream = "DELETE FROM upstream_tokens WHERE tenant = ? AND subject = ? AND sealed = ?"
 )
 
 // SaveUpstreamToken implements [login.Store].
-func (s *Store) SaveUpstreamToken(ctx context.Context, tenant, subject string, sealed []byte) error {
+func (s *Store) SaveUpstreamToken(ctx context.Context, tenant, subject string, sealed []byte, at time.Time) error {
 	if !storable(tenant, subject) {
 		return errNotText
 	}
 	_, err := s.exec(ctx, "save an upstream token", func(db *gorm.DB) *gorm.DB {
-		return db.Exec(saveUpstream, tenant, subject, sealed)
+		return db.Exec(saveUpstream, tenant, subject, sealed, moment(at))
 	})
 	return err
 }
 
-// ReplaceUpstreamToken implements [login.Store].
-func (s *Store) ReplaceUpstreamToken(ctx context.Context, tenant, subject string, old, sealed []byte) error {
+// TouchUpstreamToken implements [login.Store].
+func (s *Store) TouchUpstreamToken(ctx context.Context, tenant, subject string, at time.Time) error {
 	if !storable(tenant, subject) {
-		return login.ErrNotFound
+		return nil
 	}
-	replaced, err := s.exec(ctx, "replace an upstream token", func(db *gorm.DB) *gorm.DB {
-		return db.Exec(replaceUpstream, sealed, tenant, subject, old)
+	_, err := s.exec(ctx, "touch an upstream token", func(db *gorm.DB) *gorm.DB {
+		return db.Exec(touchUpstream, moment(at), tenant, subject)
 	})
-	if err != nil {
-		return err
-	}
-	if replaced == 0 {
-		return login.ErrNotFound
-	}
-	return nil
+	return err
 }
 
-// FindUpstreamToken implements [login.Store].
-func (s *Store) FindUpstreamToken(ctx context.Context, tenant, subject string) (sealed []byte, err error) {
+// TakeUpstreamToken implements [login.Store].
+func (s *Store) TakeUpstreamToken(ctx context.Context, tenant, subject string, now, until time.Time) (sealed []byte, err error) {
 	if !storable(tenant, subject) {
 		return nil, login.ErrNotFound
 	}
-	err = s.attempt(ctx, "find an upstream token", func() error {
-		return s.read.WithContext(ctx).Raw(findUpstream, tenant, subject).Row().Scan(&sealed)
+	err = s.attempt(ctx, "take an upstream token", func() error {
+		return s.write.WithContext(ctx).Raw(takeUpstream, moment(until), tenant, subject, moment(now)).Row().Scan(&sealed)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, login.ErrNotFound
+		return nil, s.whyNotTaken(ctx, tenant, subject)
 	}
 	return sealed, err
+}
+
+// whyNotTaken tells a token that another has from one that does not exist.
+func (s *Store) whyNotTaken(ctx context.Context, tenant, subject string) error {
+	var rows int
+	err := s.attempt(ctx, "find an upstream token", func() error {
+		return s.read.WithContext(ctx).Raw(countUpstream, tenant, subject).Row().Scan(&rows)
+	})
+	switch {
+	case err != nil:
+		return err
+	case rows == 0:
+		return login.ErrNotFound
+	}
+	return login.ErrTaken
+}
+
+// ReturnUpstreamToken implements [login.Store].
+func (s *Store) ReturnUpstreamToken(ctx context.Context, tenant, subject string, old, sealed []byte, at time.Time) error {
+	if !storable(tenant, subject) {
+		return nil
+	}
+	_, err := s.exec(ctx, "return an upstream token", func(db *gorm.DB) *gorm.DB {
+		return db.Exec(returnUpstream, sealed, moment(at), tenant, subject, old)
+	})
+	return err
+}
+
+// DeleteUpstreamToken implements [login.Store].
+func (s *Store) DeleteUpstreamToken(ctx context.Context, tenant, subject string, sealed []byte) error {
+	if !storable(tenant, subject) {
+		return login.ErrNotFound
+	}
+	deleted, err := s.exec(ctx, "delete an upstream token", func(db *gorm.DB) *gorm.DB {
+		return db.Exec(deleteUpstream, tenant, subject, sealed)
+	})
+	if err == nil && deleted == 0 {
+		return login.ErrNotFound
+	}
+	return err
 }

@@ -32,7 +32,9 @@ func RunLogin(t *testing.T, open func(t *testing.T) login.Store) {
 		{"expired sessions go, within the limit", sessionExpiry},
 		{"a cancelled call changes no session", loginCancelled},
 		{"of parallel takers of an attempt one wins", parallelTakers},
-		{"of parallel replacements of a token one wins", parallelReplacements},
+		{"an upstream token is taken by one at a time", takeUpstreamToken},
+		{"upstream tokens that are of no use go, within the limit", unusedUpstreamTokens},
+		{"of parallel takers of an upstream token one wins", parallelUpstreamTakes},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, open(t)) })
 	}
@@ -83,7 +85,7 @@ func loginHostileText(t *testing.T, s login.Store) {
 			must(t, s.CreateAttempt(t.Context(), a))
 			wantTaken(t, s, a)
 
-			must(t, s.SaveUpstreamToken(t.Context(), "one", key, []byte(text)))
+			must(t, s.SaveUpstreamToken(t.Context(), "one", key, []byte(text), at))
 			wantUpstreamToken(t, s, key, []byte(text))
 		})
 	}
@@ -97,7 +99,7 @@ func loginNotText(t *testing.T, s login.Store) {
 			wantFault(t, "CreateSession", s.CreateSession(t.Context(), session(text)))
 			wantFault(t, "CreateAttempt", s.CreateAttempt(t.Context(), loginAttempt(text)))
 			wantFault(t, "CreateAttempt", s.CreateAttempt(t.Context(), a))
-			wantFault(t, "SaveUpstreamToken", s.SaveUpstreamToken(t.Context(), "one", text, []byte("sealed")))
+			wantFault(t, "SaveUpstreamToken", s.SaveUpstreamToken(t.Context(), "one", text, []byte("sealed"), at))
 			wantNotTaken(t, s, a)
 		})
 	}
@@ -120,7 +122,7 @@ func loginAbsent(t *testing.T, s login.Store) {
 	n, a := session("here"), loginAttempt("here")
 	must(t, s.CreateSession(t.Context(), n))
 	must(t, s.CreateAttempt(t.Context(), a))
-	must(t, s.SaveUpstreamToken(t.Context(), "one", "here", []byte("sealed")))
+	must(t, s.SaveUpstreamToken(t.Context(), "one", "here", []byte("sealed"), at))
 	for name, key := range map[string]string{
 		"unknown": "gone", "empty": "", "prefix": "her", "longer": "heree", "other case": "HERE",
 		"pattern": "%", "NUL": "here\x00", "not UTF-8": "here\xff", "quote": "' OR '1'='1",
@@ -131,8 +133,9 @@ func loginAbsent(t *testing.T, s login.Store) {
 			must(t, s.TouchSession(t.Context(), "one", key, at.Add(time.Minute)))
 			must(t, s.DeleteSession(t.Context(), "one", key))
 			wantNoUpstreamToken(t, s, "one", key)
-			err := s.ReplaceUpstreamToken(t.Context(), "one", key, []byte("sealed"), []byte("another"))
-			wantError(t, "ReplaceUpstreamToken", err, login.ErrNotFound)
+			must(t, s.TouchUpstreamToken(t.Context(), "one", key, at))
+			must(t, s.ReturnUpstreamToken(t.Context(), "one", key, []byte("sealed"), []byte("another"), at))
+			wantError(t, "DeleteUpstreamToken", s.DeleteUpstreamToken(t.Context(), "one", key, []byte("sealed")), login.ErrNotFound)
 		})
 	}
 	wantSession(t, s, n)
@@ -175,19 +178,62 @@ func takeTwice(t *testing.T, s login.Store) {
 
 func upstreamToken(t *testing.T, s login.Store) {
 	first, second, third := []byte{0, 0xff, '\''}, []byte("second"), []byte("third")
-	must(t, s.SaveUpstreamToken(t.Context(), "one", "bystander", first))
+	must(t, s.SaveUpstreamToken(t.Context(), "one", "bystander", first, at))
 	for _, sealed := range [][]byte{first, second} {
-		must(t, s.SaveUpstreamToken(t.Context(), "one", "u_1", sealed))
+		must(t, s.SaveUpstreamToken(t.Context(), "one", "u_1", sealed, at))
 		wantUpstreamToken(t, s, "u_1", sealed)
 	}
-	for _, old := range [][]byte{first, third, {}, nil, second[:5]} {
-		err := s.ReplaceUpstreamToken(t.Context(), "one", "u_1", old, third)
-		wantError(t, fmt.Sprintf("ReplaceUpstreamToken of %q", old), err, login.ErrNotFound)
+	for _, other := range [][]byte{first, third, {}, nil, second[:5]} {
+		must(t, s.ReturnUpstreamToken(t.Context(), "one", "u_1", other, third, at))
+		wantError(t, fmt.Sprintf("DeleteUpstreamToken of %q", other), s.DeleteUpstreamToken(t.Context(), "one", "u_1", other), login.ErrNotFound)
 	}
 	wantUpstreamToken(t, s, "u_1", second)
-	must(t, s.ReplaceUpstreamToken(t.Context(), "one", "u_1", second, third))
+	must(t, s.ReturnUpstreamToken(t.Context(), "one", "u_1", second, third, at))
 	wantUpstreamToken(t, s, "u_1", third)
+	must(t, s.DeleteUpstreamToken(t.Context(), "one", "u_1", third))
+	wantNoUpstreamToken(t, s, "one", "u_1")
 	wantUpstreamToken(t, s, "bystander", first)
+}
+
+func takeUpstreamToken(t *testing.T, s login.Store) {
+	take := func(at, until time.Time) error {
+		_, err := s.TakeUpstreamToken(t.Context(), "one", "u_1", at, until)
+		return err
+	}
+	end := at.Add(time.Minute)
+	must(t, s.SaveUpstreamToken(t.Context(), "one", "u_1", []byte("first"), at))
+	must(t, take(at, end))
+	wantError(t, "a second Take", take(at, end), login.ErrTaken)
+	wantError(t, "a Take a moment before the end", take(end.Add(-time.Microsecond), end), login.ErrTaken)
+	must(t, take(end, end.Add(time.Minute)))
+	must(t, s.ReturnUpstreamToken(t.Context(), "one", "u_1", []byte("first"), []byte("second"), at))
+	must(t, take(end, end.Add(time.Minute)))
+	must(t, s.SaveUpstreamToken(t.Context(), "one", "u_1", []byte("third"), at))
+	must(t, take(end, end.Add(time.Minute)))
+}
+
+func unusedUpstreamTokens(t *testing.T, s login.Store) {
+	for subject, kept := range map[string]time.Duration{"old": -time.Microsecond, "due": 0, "used": time.Microsecond, "touched": -time.Hour, "returned": -time.Hour} {
+		must(t, s.SaveUpstreamToken(t.Context(), "one", subject, []byte("sealed"), at.Add(kept)))
+	}
+	must(t, s.SaveUpstreamToken(t.Context(), "two", "old", []byte("sealed"), at.Add(-time.Hour)))
+	must(t, s.TouchUpstreamToken(t.Context(), "one", "touched", at.Add(time.Hour)))
+	must(t, s.ReturnUpstreamToken(t.Context(), "one", "returned", []byte("sealed"), []byte("sealed"), at.Add(time.Hour)))
+	wantRemoved(t, 1)(s.DeleteUnusedUpstreamTokens(t.Context(), "one", at, 1))
+	wantRemoved(t, 1)(s.DeleteUnusedUpstreamTokens(t.Context(), "one", at, 100))
+	wantRemoved(t, 0)(s.DeleteUnusedUpstreamTokens(t.Context(), "one", at, 100))
+	for _, subject := range []string{"used", "touched", "returned"} {
+		wantUpstreamToken(t, s, subject, []byte("sealed"))
+	}
+}
+
+func parallelUpstreamTakes(t *testing.T, s login.Store) {
+	must(t, s.SaveUpstreamToken(t.Context(), "one", "u_1", []byte("sealed"), at))
+	errs := inParallel(16, func(int) error {
+		_, err := s.TakeUpstreamToken(t.Context(), "one", "u_1", at, at.Add(time.Minute))
+		return err
+	})
+	onlySuccess(t, errs, login.ErrTaken)
 }
 
 func loginTenants(t *testing.T, s login.Store) {
@@ -197,15 +243,15 @@ func loginTenants(t *testing.T, s login.Store) {
 	thereAttempt.Tenant, thereAttempt.Continue = "two", "/account"
 	must(t, s.CreateSession(t.Context(), here))
 	must(t, s.CreateAttempt(t.Context(), hereAttempt))
-	must(t, s.SaveUpstreamToken(t.Context(), "one", "u_1", []byte("here")))
+	must(t, s.SaveUpstreamToken(t.Context(), "one", "u_1", []byte("here"), at))
 	wantNoSession(t, s, there)
 	wantNotTaken(t, s, thereAttempt)
 	wantNoUpstreamToken(t, s, "two", "u_1")
 
 	must(t, s.CreateSession(t.Context(), there))
 	must(t, s.CreateAttempt(t.Context(), thereAttempt))
-	must(t, s.SaveUpstreamToken(t.Context(), "two", "u_1", []byte("there")))
-	must(t, s.ReplaceUpstreamToken(t.Context(), "two", "u_1", []byte("there"), []byte("here")))
+	must(t, s.SaveUpstreamToken(t.Context(), "two", "u_1", []byte("there"), at))
+	must(t, s.ReturnUpstreamToken(t.Context(), "two", "u_1", []byte("there"), []byte("here"), at))
 	must(t, s.TouchSession(t.Context(), "two", "same", at.Add(time.Minute)))
 	wantTaken(t, s, thereAttempt)
 	wantRemoved(t, 1)(s.DeleteExpiredSessions(t.Context(), "two", at.Add(24*time.Hour), at, 100))
@@ -233,7 +279,7 @@ func sessionExpiry(t *testing.T, s login.Store) {
 	expired.ExpiresAt, open.ExpiresAt = end, end.Add(time.Microsecond)
 	must(t, s.CreateAttempt(t.Context(), expired))
 	must(t, s.CreateAttempt(t.Context(), open))
-	must(t, s.SaveUpstreamToken(t.Context(), "one", "u_1", []byte("sealed")))
+	must(t, s.SaveUpstreamToken(t.Context(), "one", "u_1", []byte("sealed"), at))
 
 	// The limit is one for sessions and attempts.
 	for _, step := range []struct{ limit, removed int }{{0, 0}, {-1, 0}, {4, 4}, {2, 2}, {5, 1}, {5, 0}} {
@@ -256,19 +302,21 @@ func loginCancelled(t *testing.T, s login.Store) {
 	n, a, token := session("n"), loginAttempt("a"), []byte("sealed")
 	must(t, s.CreateSession(t.Context(), n))
 	must(t, s.CreateAttempt(t.Context(), a))
-	must(t, s.SaveUpstreamToken(t.Context(), "one", "u_1", token))
+	must(t, s.SaveUpstreamToken(t.Context(), "one", "u_1", token, at))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, call := range map[string]func() error{
-		"CreateSession":        func() error { return s.CreateSession(ctx, session("never")) },
-		"FindSession":          func() error { _, err := s.FindSession(ctx, "one", n.ID); return err },
-		"TouchSession":         func() error { return s.TouchSession(ctx, "one", n.ID, at.Add(time.Hour)) },
-		"DeleteSession":        func() error { return s.DeleteSession(ctx, "one", n.ID) },
-		"CreateAttempt":        func() error { return s.CreateAttempt(ctx, loginAttempt("never")) },
-		"TakeAttempt":          func() error { _, err := s.TakeAttempt(ctx, "one", a.ID); return err },
-		"SaveUpstreamToken":    func() error { return s.SaveUpstreamToken(ctx, "one", "u_1", []byte("x")) },
-		"ReplaceUpstreamToken": func() error { return s.ReplaceUpstreamToken(ctx, "one", "u_1", token, []byte("x")) },
-		"FindUpstreamToken":    func() error { _, err := s.FindUpstreamToken(ctx, "one", "u_1"); return err },
+		"CreateSession":       func() error { return s.CreateSession(ctx, session("never")) },
+		"FindSession":         func() error { _, err := s.FindSession(ctx, "one", n.ID); return err },
+		"TouchSession":        func() error { return s.TouchSession(ctx, "one", n.ID, at.Add(time.Hour)) },
+		"DeleteSession":       func() error { return s.DeleteSession(ctx, "one", n.ID) },
+		"CreateAttempt":       func() error { return s.CreateAttempt(ctx, loginAttempt("never")) },
+		"TakeAttempt":         func() error { _, err := s.TakeAttempt(ctx, "one", a.ID); return err },
+		"SaveUpstreamToken":   func() error { return s.SaveUpstreamToken(ctx, "one", "u_1", []byte("x"), at) },
+		"TouchUpstreamToken":  func() error { return s.TouchUpstreamToken(ctx, "one", "u_1", at) },
+		"TakeUpstreamToken":   func() error { _, err := s.TakeUpstreamToken(ctx, "one", "u_1", at, at); return err },
+		"ReturnUpstreamToken": func() error { return s.ReturnUpstreamToken(ctx, "one", "u_1", token, []byte("x"), at) },
+		"DeleteUpstreamToken": func() error { return s.DeleteUpstreamToken(ctx, "one", "u_1", token) },
 		"DeleteExpiredSessions": func() error {
 			_, err := s.DeleteExpiredSessions(ctx, "one", at.Add(24*time.Hour), at, 100)
 			return err
@@ -299,16 +347,6 @@ func parallelTakers(t *testing.T, s login.Store) {
 	if !reflect.DeepEqual(taken[winner], a) {
 		t.Errorf("took\n%+v\nwant\n%+v", taken[winner], a)
 	}
-}
-
-func parallelReplacements(t *testing.T, s login.Store) {
-	old := []byte("old")
-	must(t, s.SaveUpstreamToken(t.Context(), "one", "u_1", old))
-	errs := inParallel(rivals, func(i int) error {
-		return s.ReplaceUpstreamToken(t.Context(), "one", "u_1", old, fmt.Append(nil, i))
-	})
-	winner := onlySuccess(t, errs, login.ErrNotFound)
-	wantUpstreamToken(t, s, "u_1", fmt.Append(nil, winner))
 }
 
 func wantSession(t *testing.T, s login.Store, want *login.Session) {
@@ -349,19 +387,22 @@ func wantNotTaken(t *testing.T, s login.Store, a *login.Attempt) {
 	}
 }
 
+// everAfter is when nobody has anything any longer.
+var everAfter = at.Add(10 * 365 * 24 * time.Hour)
+
 // wantUpstreamToken checks what is kept for a user of the tenant "one".
 func wantUpstreamToken(t *testing.T, s login.Store, subject string, want []byte) {
 	t.Helper()
-	got, err := s.FindUpstreamToken(t.Context(), "one", subject)
+	got, err := s.TakeUpstreamToken(t.Context(), "one", subject, everAfter, at)
 	if err != nil || !bytes.Equal(got, want) {
-		t.Errorf("FindUpstreamToken returned %q, %v, want %q", got, err, want)
+		t.Errorf("TakeUpstreamToken returned %q, %v, want %q", got, err, want)
 	}
 }
 
 func wantNoUpstreamToken(t *testing.T, s login.Store, tenant, subject string) {
 	t.Helper()
-	found, err := s.FindUpstreamToken(t.Context(), tenant, subject)
+	found, err := s.TakeUpstreamToken(t.Context(), tenant, subject, everAfter, at)
 	if found != nil || !errors.Is(err, login.ErrNotFound) {
-		t.Errorf("FindUpstreamToken returned %q, %v, want ErrNotFound", found, err)
+		t.Errorf("TakeUpstreamToken returned %q, %v, want ErrNotFound", found, err)
 	}
 }
