@@ -321,6 +321,20 @@ func TestDocumentRebinding(t *testing.T) {
 	}
 }
 
+// TestDevelopmentFetch: on a developer's machine documents may be anywhere.
+func TestDevelopmentFetch(t *testing.T) {
+	const id = "https://localhost:8443/client.json"
+	for setting, want := range map[string]int{"true": http.StatusFound, "false": http.StatusBadRequest} {
+		e := newElsewhere(t)
+		e.resolve("localhost", "127.0.0.1")
+		e.at("localhost:8443", jsonOf(document(id, nil)))
+		s := startServerIn(t, e.network(), map[string]string{"REGISTRAR_DEVELOPMENT_FETCH": setting})
+		if answer := s.visitor(t).get(t, "/oauth/authorize?"+authorizationRequest(id, callback, nil).Encode()); answer.Status != want {
+			t.Errorf("%s: %s", setting, answer)
+		}
+	}
+}
+
 func TestDocumentPolicy(t *testing.T) {
 	for name, c := range map[string]struct {
 		settings  map[string]string
@@ -355,6 +369,40 @@ func TestDocumentPolicy(t *testing.T) {
 			if fetched := e.requests("client.example/") > 0; fetched != (c.accepted || name == "its redirect denied") {
 				t.Errorf("fetched: %t", fetched)
 			}
+		})
+	}
+}
+
+// TestDocumentCache: C-07. What a document says of its freshness counts, between a minute and
+// a day.
+func TestDocumentCache(t *testing.T) {
+	for name, c := range map[string]struct {
+		header string
+		// fresh is how long the document is not asked for again.
+		fresh time.Duration
+	}{
+		"max-age": {"max-age=600", 10 * time.Minute}, "less than a minute": {"max-age=1", time.Minute}, "no-store": {"no-store", time.Minute},
+		"more than a day": {"max-age=31536000", 24 * time.Hour}, "nothing": {"", 5 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newElsewhere(t)
+			s := startServerIn(t, e.network(), nil)
+			e.at("client.example", func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Cache-Control", c.header)
+				jsonOf(document(docURL, nil))(w, r)
+			})
+			wantFetches := func(want int) {
+				t.Helper()
+				s.visitor(t).get(t, "/oauth/authorize?"+authorizationRequest(docURL, callback, nil).Encode())
+				if n := e.requests("client.example/"); n != want {
+					t.Errorf("%d fetches, want %d", n, want)
+				}
+			}
+			wantFetches(1)
+			e.advance(c.fresh - 10*time.Second)
+			wantFetches(1)
+			e.advance(10 * time.Second)
+			wantFetches(2)
 		})
 	}
 }
@@ -476,10 +524,15 @@ func keysElsewhere(t *testing.T, s *server, e *elsewhere, id, keysURL string) {
 		if fetches() != 1 {
 			t.Errorf("fetched %d times", fetches())
 		}
+		e.advance(time.Minute)
+		ok(t, present(t, second, "second"))
+		if fetches() != 2 {
+			t.Errorf("fetched %d times", fetches())
+		}
 	})
 	t.Run("another's key of the same name", func(t *testing.T) {
-		stranger, _ := keyPair(t, "first")
-		s.wantUnknown(t, present(t, stranger, "first"))
+		stranger, _ := keyPair(t, "second")
+		s.wantUnknown(t, present(t, stranger, "second"))
 	})
 }
 

@@ -36,6 +36,8 @@ type elsewhere struct {
 	addresses map[string][]netip.Addr
 	// dialer takes the place of a connection to the servers, if set.
 	dialer func(ctx context.Context) (net.Conn, error)
+	// later is how much later it is there than here.
+	later time.Duration
 	// dialled are the addresses that were connected to, asked what was requested.
 	dialled, asked []string
 }
@@ -133,7 +135,20 @@ func (e *elsewhere) dials() int {
 
 // network is how a server under test reaches it.
 func (e *elsewhere) network() network {
-	return network{roots: e.roots, lookup: e.lookup, dial: e.dial, patience: time.Second}
+	return network{roots: e.roots, lookup: e.lookup, dial: e.dial, patience: time.Second, now: e.now}
+}
+
+func (e *elsewhere) now() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return time.Now().Add(e.later)
+}
+
+// advance lets time go by for what is kept of fetches.
+func (e *elsewhere) advance(d time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.later += d
 }
 
 func (e *elsewhere) lookup(_ context.Context, host string) ([]netip.Addr, error) {

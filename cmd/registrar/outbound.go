@@ -20,14 +20,14 @@ import (
 	"github.com/seed-9c856424/registrar/internal/tenant"
 )
 
-// network is the world outside, which tests replace; the zero value is the real one, and its
-// patience that of the room.
+// network is the world outside, which tests replace; the zero value is the real one.
 type network struct {
 	lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 	dial   func(ctx context.Context, network, address string) (net.Conn, error)
 	roots  *x509.CertPool
-	// patience bounds a fetch.
+	// patience bounds a fetch, and now is the time for what is kept of it.
 	patience time.Duration
+	now      func() time.Time
 }
 
 // maxKeySet is the size of the largest set of keys, in bytes.
@@ -39,14 +39,18 @@ type outbound struct {
 	documents, keySets, logos *fetch.Kind
 	// renewal limits how often a client's keys are fetched before they are due.
 	renewal func(ctx context.Context, client string) error
+	now     func() time.Time
 }
 
 func newOutbound(settings *config.Config, limits *gates, outside network) *outbound {
+	if outside.now == nil {
+		outside.now = time.Now
+	}
 	policy := settings.Tenant().Policy
 	return &outbound{
-		renewal: limits.renewal,
+		renewal: limits.renewal, now: outside.now,
 		guard: &fetch.Guard{
-			Lookup: outside.lookup, Dial: outside.dial, Roots: outside.roots, Timeout: outside.patience,
+			Lookup: outside.lookup, Dial: outside.dial, Roots: outside.roots, Timeout: outside.patience, Now: outside.now,
 			Insecure:    settings.DevelopmentFetch,
 			LimitCaller: limits.fetchCaller, LimitHost: limits.fetchHost,
 		},
@@ -84,14 +88,20 @@ const renewAfter = time.Minute
 // keys is what [authorization.Service] asks for.
 func (o *outbound) keys(ctx context.Context, client *registration.Client, from netip.Addr, renew bool) ([]jose.JSONWebKey, error) {
 	request := fetch.Request{URL: client.Metadata.JWKSURI, From: from, Kind: o.keySets}
-	if renew && o.renewal(ctx, client.Tenant+" "+client.ID) == nil {
-		request.NotBefore = time.Now().Add(-renewAfter)
-	}
 	fetched, err := o.guard.Get(ctx, request)
+	if err == nil && renew && o.mayRenew(ctx, client, fetched.FetchedAt) {
+		request.NotBefore = o.now()
+		fetched, err = o.guard.Get(ctx, request)
+	}
 	if err != nil {
 		return nil, judged(err, oauth.TemporarilyUnavailable)
 	}
 	return readKeys(fetched.Body)
+}
+
+// mayRenew takes the client's one renewal of a minute, if its keys are old enough to need it.
+func (o *outbound) mayRenew(ctx context.Context, client *registration.Client, fetchedAt time.Time) bool {
+	return o.now().Sub(fetchedAt) >= renewAfter && o.renewal(ctx, client.Tenant+" "+client.ID) == nil
 }
 
 func readKeys(body []byte) ([]jose.JSONWebKey, error) {

@@ -231,6 +231,31 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestDevelopmentFetch: what lets clients have this server connect anywhere is not for a
+// server that others reach.
+func TestDevelopmentFetch(t *testing.T) {
+	for issuer, fits := range map[string]bool{
+		"http://localhost:8080": true, "https://localhost": true, "http://127.0.0.1": true, "https://id.example": false, "https://10.0.0.1": false,
+	} {
+		c, err := load("ISSUER="+issuer, "DEVELOPMENT_FETCH=true")
+		if fits != (err == nil) || err != nil && !strings.HasPrefix(err.Error(), Prefix+"DEVELOPMENT_FETCH: ") {
+			t.Errorf("%s: %v", issuer, err)
+		}
+		if err == nil && !slices.ContainsFunc(c.StartWarnings(), func(w string) bool { return strings.HasPrefix(w, Prefix+"DEVELOPMENT_FETCH: ") }) {
+			t.Errorf("%s: no warning among %v", issuer, c.StartWarnings())
+		}
+	}
+}
+
+func TestListedDocumentsOfNoHost(t *testing.T) {
+	warns := func(variables ...string) bool {
+		return slices.ContainsFunc(mustLoad(t, variables...).StartWarnings(), func(w string) bool { return strings.HasPrefix(w, Prefix+"METADATA_DOCUMENT_HOSTS: ") })
+	}
+	if !warns("METADATA_DOCUMENTS=listed") || warns("METADATA_DOCUMENTS=listed", "METADATA_DOCUMENT_HOSTS=a.example") || warns() {
+		t.Error("the warning does not go with the settings")
+	}
+}
+
 func TestAllFaultsAtOnce(t *testing.T) {
 	worst := map[string]string{}
 	for _, variable := range wrong {
