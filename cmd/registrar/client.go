@@ -49,7 +49,7 @@ func (p *process) setStatus(ctx context.Context, ids []string, status registrati
 	registry := &registration.Service{Store: db, Now: time.Now}
 	var faults []error
 	for _, id := range ids {
-		if err := registry.SetStatus(ctx, tenant.DefaultID, id, status); err != nil {
+		if err := registry.SetStatus(ctx, tenant.DefaultID, id, status, registration.ActorOperator); err != nil {
 			faults = append(faults, fmt.Errorf("%s: %w", id, err))
 			continue
 		}

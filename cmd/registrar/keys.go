@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-9c856424/registrar/internal/config"
+	"github.com/seed-9c856424/registrar/internal/registration"
 	"github.com/seed-9c856424/registrar/internal/signing"
 	"github.com/seed-9c856424/registrar/internal/store"
 	"github.com/seed-9c856424/registrar/internal/tenant"
@@ -38,7 +39,7 @@ func (p *process) rotateKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	takeovers, err := keys.Rotate(ctx, tenant.DefaultID)
+	takeovers, err := keys.Rotate(ctx, tenant.DefaultID, registration.ActorOperator)
 	if err != nil {
 		return err
 	}

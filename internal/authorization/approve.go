@@ -30,7 +30,7 @@ func (s *Service) Approve(ctx context.Context, t *tenant.Tenant, r *Request, who
 	if len(granted) == 0 {
 		return "", r.refusal(invalidScope(noScopeLeft))
 	}
-	if err := s.admit(ctx, r); err != nil {
+	if err := s.admit(ctx, r, who); err != nil {
 		return "", err
 	}
 	// The consent goes first: should the grant fail, the user did approve all the same.
@@ -49,13 +49,13 @@ func (s *Service) Approve(ctx context.Context, t *tenant.Tenant, r *Request, who
 
 // admit stores the client of a metadata document when a user first approves it, and not
 // before: anyone can bring any URL here.
-func (s *Service) admit(ctx context.Context, r *Request) error {
+func (s *Service) admit(ctx context.Context, r *Request, who *Identity) error {
 	if r.Client.Origin != registration.OriginDocument || r.Client.Version > 0 {
 		return nil
 	}
 	client := *r.Client
-	client.CreatedFrom, client.CreatedAgent, client.Version = r.By.From, r.By.Agent, 1
-	return s.Store.SaveDocument(ctx, &client)
+	client.CreatedFrom, client.CreatedAgent, client.CreatedTrace, client.Version = r.By.From, r.By.Agent, r.By.TraceID, 1
+	return s.Store.SaveDocument(ctx, &client, r.By.Act(s.now(), registration.ActorUser(who.User.Subject), ""))
 }
 
 // remember saves what the user was asked, where the answer can be remembered at all. An

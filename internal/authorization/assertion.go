@@ -76,11 +76,11 @@ func (s *Service) authenticateByAssertion(ctx context.Context, t *tenant.Tenant,
 	if c.ClientID != "" && c.ClientID != a.claims.Subject {
 		return nil, invalidRequest("client_id", "is not the one of the assertion")
 	}
-	client, err := s.claimant(ctx, t, a.claims.Subject, oauth.AuthPrivateKeyJWT, c.From)
+	client, err := s.claimant(ctx, t, a.claims.Subject, oauth.AuthPrivateKeyJWT, c.By)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.verify(ctx, a, client, c.From); err != nil {
+	if err := s.verify(ctx, a, client, c.By.From); err != nil {
 		return nil, err
 	}
 	if reason := a.claims.fault(t.Issuer, s.now()); reason != "" {

@@ -313,7 +313,7 @@ func TestAssertionKeysElsewhere(t *testing.T) {
 				header["kid"] = c.kid
 			}
 			signed := a.sign(t, jose.ES256, a.keys[oauth.ES256], header, map[string]any{"jti": c.name})
-			_, err := a.authenticate(ctx, a.tenant, Credentials{AssertionType: assertionType, Assertion: signed, From: visitor.From})
+			_, err := a.authenticate(ctx, a.tenant, Credentials{AssertionType: assertionType, Assertion: signed, By: visitor})
 			if c.code != "" {
 				wantCode(t, err, c.code)
 			} else if err != nil {

@@ -2,7 +2,6 @@ package authorization
 
 import (
 	"context"
-	"net/netip"
 
 	"github.com/seed-9c856424/registrar/internal/credential"
 	"github.com/seed-9c856424/registrar/internal/oauth"
@@ -20,8 +19,8 @@ type Credentials struct {
 	Basic *Basic
 	// AssertionType and Assertion are of RFC 7521 §4.2.
 	AssertionType, Assertion string
-	// From is the address of whoever presents them.
-	From netip.Addr
+	// By is whoever presents them.
+	By registration.Access
 }
 
 // Basic is HTTP Basic authentication (RFC 6749 §2.3.1).
@@ -50,7 +49,7 @@ func (s *Service) authenticate(ctx context.Context, t *tenant.Tenant, c Credenti
 		return s.authenticateByAssertion(ctx, t, c)
 	}
 	id, secret := c.named()
-	client, err := s.claimant(ctx, t, id, method, c.From)
+	client, err := s.claimant(ctx, t, id, method, c.By)
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +60,8 @@ func (s *Service) authenticate(ctx context.Context, t *tenant.Tenant, c Credenti
 }
 
 // claimant finds the client that the credentials name, if it may use the method.
-func (s *Service) claimant(ctx context.Context, t *tenant.Tenant, id string, method oauth.AuthMethod, from netip.Addr) (*registration.Client, error) {
-	client, err := s.calling(ctx, t, id, from)
+func (s *Service) claimant(ctx context.Context, t *tenant.Tenant, id string, method oauth.AuthMethod, by registration.Access) (*registration.Client, error) {
+	client, err := s.calling(ctx, t, id, by)
 	if err != nil {
 		return nil, err
 	}

@@ -77,9 +77,9 @@ func connection(client *registration.Client, grants []*Grant) Connection {
 
 // Disconnect ends what the user granted to the client, and what is remembered of it. A
 // client that is not there, or that the user never approved: no error.
-func (s *Service) Disconnect(ctx context.Context, t *tenant.Tenant, subject, clientID string) error {
+func (s *Service) Disconnect(ctx context.Context, t *tenant.Tenant, subject, clientID string, access registration.Access) error {
 	if !isClientID(clientID) {
 		return nil
 	}
-	return s.Store.Disconnect(ctx, t.ID, subject, clientID, s.now())
+	return s.Store.Disconnect(ctx, t.ID, subject, clientID, access.Act(s.now(), registration.ActorUser(subject), ""))
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-9c856424/registrar/internal/oauth"
+	"github.com/seed-9c856424/registrar/internal/registration"
 )
 
 func TestConnections(t *testing.T) {
@@ -79,17 +80,17 @@ func TestDisconnect(t *testing.T) {
 	w := newWorld(t)
 	tokens := w.tokens(t)
 	for _, id := range []string{"c_unknown", "", "c_\x00"} {
-		if err := w.Disconnect(ctx, w.tenant, "u_alice", id); err != nil {
+		if err := w.Disconnect(ctx, w.tenant, "u_alice", id, registration.Access{}); err != nil {
 			t.Errorf("%q: %v", id, err)
 		}
 	}
-	if err := w.Disconnect(ctx, w.tenant, "u_bob", w.client.ID); err != nil {
+	if err := w.Disconnect(ctx, w.tenant, "u_bob", w.client.ID, registration.Access{}); err != nil {
 		t.Fatal(err)
 	}
 	if len(w.connections(t)) != 1 {
 		t.Error("ended by another user")
 	}
-	if err := w.Disconnect(ctx, w.tenant, "u_alice", w.client.ID); err != nil {
+	if err := w.Disconnect(ctx, w.tenant, "u_alice", w.client.ID, registration.Access{}); err != nil {
 		t.Fatal(err)
 	}
 	if len(w.connections(t)) != 0 {

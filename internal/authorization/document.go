@@ -3,7 +3,6 @@ package authorization
 import (
 	"context"
 	"errors"
-	"net/netip"
 	"time"
 
 	"github.com/seed-9c856424/registrar/internal/oauth"
@@ -39,7 +38,7 @@ func (e documentError) Unwrap() error { return e.error }
 //
 // It returns registration.ErrNotFound, errSuspended, errDocumentRefused, a documentError
 // with the last copy beside it, nil if there is none, or what the store returns.
-func (s *Service) resolve(ctx context.Context, t *tenant.Tenant, id string, from netip.Addr) (*registration.Client, error) {
+func (s *Service) resolve(ctx context.Context, t *tenant.Tenant, id string, by registration.Access) (*registration.Client, error) {
 	stored, err := s.find(ctx, t, id)
 	switch {
 	case errors.Is(err, errSuspended), err != nil && !errors.Is(err, registration.ErrNotFound):
@@ -50,11 +49,11 @@ func (s *Service) resolve(ctx context.Context, t *tenant.Tenant, id string, from
 	if err := checkDocumentURL(t.Policy, id); err != nil {
 		return nil, err
 	}
-	document, err := s.Document(ctx, t, id, from)
+	document, err := s.Document(ctx, t, id, by.From)
 	if err != nil {
 		return stored, documentError{err}
 	}
-	return s.documented(ctx, t, id, stored, document)
+	return s.documented(ctx, t, id, stored, document, by)
 }
 
 // checkDocumentURL holds a client_id to what a document may be fetched from.
@@ -73,7 +72,7 @@ func checkDocumentURL(policy tenant.Policy, url string) error {
 
 // documented returns the client of the document. A newer one replaces the stored copy; a
 // client without one was issued nothing yet, and is not stored before it is.
-func (s *Service) documented(ctx context.Context, t *tenant.Tenant, url string, stored *registration.Client, d *Document) (*registration.Client, error) {
+func (s *Service) documented(ctx context.Context, t *tenant.Tenant, url string, stored *registration.Client, d *Document, by registration.Access) (*registration.Client, error) {
 	client := registration.Client{
 		Tenant: t.ID, ID: url, Origin: registration.OriginDocument, ScopePolicy: registration.ScopeExplicit,
 		Status: registration.StatusActive, CreatedAt: s.now(),
@@ -88,15 +87,16 @@ func (s *Service) documented(ctx context.Context, t *tenant.Tenant, url string, 
 	if stored == nil {
 		return &client, nil
 	}
-	return &client, s.Store.SaveDocument(ctx, &client)
+	act := by.Act(client.UpdatedAt, registration.ActorClient, registration.ChangedMembers(stored.Metadata, d.Metadata))
+	return &client, s.Store.SaveDocument(ctx, &client, act)
 }
 
-// Client returns the client that sends its user, from where it is asked for. It returns an
+// Client returns the client that sends its user, by whom it is asked for. It returns an
 // *oauth.Error of code invalid_client for one that is not known or is suspended, and for
 // whatever is wrong with its document, which its developer is told; and what Document and
 // the store return.
-func (s *Service) Client(ctx context.Context, t *tenant.Tenant, id string, from netip.Addr) (*registration.Client, error) {
-	client, err := s.resolve(ctx, t, id, from)
+func (s *Service) Client(ctx context.Context, t *tenant.Tenant, id string, by registration.Access) (*registration.Client, error) {
+	client, err := s.resolve(ctx, t, id, by)
 	var (
 		document documentError
 		fault    *oauth.Error
@@ -122,8 +122,8 @@ func documentCode(code oauth.Code) oauth.Code {
 
 // calling returns the client that calls the token endpoint. Where its document cannot be
 // had, or is a good one no longer, the last good copy serves for a while.
-func (s *Service) calling(ctx context.Context, t *tenant.Tenant, id string, from netip.Addr) (*registration.Client, error) {
-	client, err := s.resolve(ctx, t, id, from)
+func (s *Service) calling(ctx context.Context, t *tenant.Tenant, id string, by registration.Access) (*registration.Client, error) {
+	client, err := s.resolve(ctx, t, id, by)
 	var document documentError
 	switch {
 	case errors.Is(err, registration.ErrNotFound), errors.Is(err, errDocumentRefused):

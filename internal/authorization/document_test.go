@@ -69,7 +69,7 @@ func (w *documents) redeemed(tb testing.TB) *Tokens {
 }
 
 func (w *documents) presents(r TokenRequest) (*Tokens, error) {
-	r.ClientID, r.From = documentURL, visitor.From
+	r.ClientID, r.By = documentURL, visitor
 	return w.Token(ctx, w.tenant, r)
 }
 
@@ -91,6 +91,10 @@ func TestDocumentClientIsStoredWhenItIsApproved(t *testing.T) {
 	c := w.stored(t)
 	if c == nil || c.CreatedFrom != visitor.From || c.CreatedAgent != visitor.Agent || !c.DocumentFetchedAt.Equal(w.clock) || c.Version != 1 {
 		t.Fatalf("stored %+v", c)
+	}
+	want := visitor.Act(w.clock, registration.ActorUser("u_alice"), "")
+	if len(w.store.acts) != 1 || w.store.acts[0] != want {
+		t.Errorf("the trail was told %+v, want %+v", w.store.acts, want)
 	}
 	if _, err := w.refreshes(tokens); err != nil {
 		t.Error(err)
@@ -199,12 +203,14 @@ func TestDocumentChange(t *testing.T) {
 		name   string
 		change func(*registration.Metadata)
 		want   Step
+		// told is what the trail is told that changed.
+		told string
 	}{
-		{"nothing", func(*registration.Metadata) {}, StepApproved},
-		{"name", func(m *registration.Metadata) { m.ClientName = "Another" }, StepConsent},
-		{"redirects", func(m *registration.Metadata) { m.RedirectURIs = append(m.RedirectURIs, "https://c.example/2") }, StepConsent},
-		{"keys", func(m *registration.Metadata) { m.JWKS = []byte(`{"keys":[]}`) }, StepConsent},
-		{"key address", func(m *registration.Metadata) { m.JWKSURI = "https://c.example/keys" }, StepConsent},
+		{"nothing", func(*registration.Metadata) {}, StepApproved, ""},
+		{"name", func(m *registration.Metadata) { m.ClientName = "Another" }, StepConsent, "client_name"},
+		{"redirects", func(m *registration.Metadata) { m.RedirectURIs = append(m.RedirectURIs, "https://c.example/2") }, StepConsent, "redirect_uris"},
+		{"keys", func(m *registration.Metadata) { m.JWKS = []byte(`{"keys":[]}`) }, StepConsent, "jwks"},
+		{"key address", func(m *registration.Metadata) { m.JWKSURI = "https://c.example/keys" }, StepConsent, "jwks_uri"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -215,6 +221,10 @@ func TestDocumentChange(t *testing.T) {
 			verdict, err := w.Judge(ctx, w.tenant, w.request(t, "client_id", documentURL), w.user)
 			if err != nil || verdict.Step != c.want {
 				t.Errorf("step %d, %v; want %d", verdict.Step, err, c.want)
+			}
+			want := visitor.Act(w.clock, registration.ActorClient, c.told)
+			if acts := w.store.acts; len(acts) != 2 || acts[1] != want {
+				t.Errorf("the trail was told %+v, want %+v at last", acts, want)
 			}
 		})
 	}

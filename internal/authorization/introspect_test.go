@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-9c856424/registrar/internal/credential"
 	"github.com/seed-9c856424/registrar/internal/oauth"
+	"github.com/seed-9c856424/registrar/internal/registration"
 	"github.com/seed-9c856424/registrar/internal/tenant"
 )
 
@@ -57,7 +58,7 @@ func TestIntrospectInactive(t *testing.T) {
 	}{
 		{"for another server", nil, other, nil},
 		{"expired", func(w *world) { w.clock = began.Truncate(time.Second).Add(AccessTokenLifetime) }, asMCP, nil},
-		{"revoked", func(w *world) { _ = w.Disconnect(ctx, w.tenant, "u_alice", "c_public") }, asMCP, nil},
+		{"revoked", func(w *world) { _ = w.Disconnect(ctx, w.tenant, "u_alice", "c_public", registration.Access{}) }, asMCP, nil},
 		{"D-05 client deleted", func(w *world) { w.store.deleteClient("c_public") }, asMCP, nil},
 		{"issuer changed", func(w *world) { w.tenant.Issuer = "https://new.example" }, asMCP, nil},
 		{"refresh token", nil, asMCP, func(got *Tokens) credential.Secret { return got.RefreshToken }},

@@ -105,7 +105,9 @@ func TestJudgeConsent(t *testing.T) {
 		{"another redirect URI of the client", func(w *world) { w.client.Metadata.RedirectURIs = []string{redirect} }, nil, StepConsent},
 		{"the last moment", func(w *world) { w.clock = began.Add(ConsentLifetime - time.Microsecond) }, nil, StepApproved},
 		{"too late", func(w *world) { w.clock = began.Add(ConsentLifetime) }, nil, StepConsent},
-		{"disconnected", func(w *world) { _ = w.Disconnect(ctx, w.tenant, w.user.User.Subject, w.client.ID) }, nil, StepConsent},
+		{"disconnected", func(w *world) {
+			_ = w.Disconnect(ctx, w.tenant, w.user.User.Subject, w.client.ID, registration.Access{})
+		}, nil, StepConsent},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

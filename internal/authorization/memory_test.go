@@ -18,6 +18,8 @@ type memory struct {
 	grants   map[string]*Grant
 	consents map[string]*Consent
 	spent    map[string]time.Time
+	// acts are what the trail was told of.
+	acts []registration.Act
 
 	// err is what every method returns, if set; or failing alone.
 	err     error
@@ -77,11 +79,12 @@ func (m *memory) Find(_ context.Context, tenant, id string) (*registration.Clien
 	return &found, nil
 }
 
-func (m *memory) SaveDocument(_ context.Context, c *registration.Client) error {
+func (m *memory) SaveDocument(_ context.Context, c *registration.Client, act registration.Act) error {
 	defer m.mu.Unlock()
 	if err := m.enter("SaveDocument"); err != nil {
 		return err
 	}
+	m.acts = append(m.acts, act)
 	saved := *c
 	if stored := m.clients[key(c.Tenant, c.ID)]; stored != nil {
 		if stored.Origin != c.Origin || !c.DocumentFetchedAt.After(stored.DocumentFetchedAt) {
@@ -168,6 +171,13 @@ func (m *memory) RevokeGrant(_ context.Context, tenant, id string, at time.Time)
 	return nil
 }
 
+func (m *memory) RevokeReused(ctx context.Context, g *Grant, act registration.Act) error {
+	m.mu.Lock()
+	m.acts = append(m.acts, act)
+	m.mu.Unlock()
+	return m.RevokeGrant(ctx, g.Tenant, g.ID, act.At)
+}
+
 func (m *memory) GrantsOf(_ context.Context, tenant, subject string, at time.Time) ([]*Grant, error) {
 	defer m.mu.Unlock()
 	if err := m.enter("GrantsOf"); err != nil {
@@ -185,14 +195,14 @@ func (m *memory) GrantsOf(_ context.Context, tenant, subject string, at time.Tim
 	return found, nil
 }
 
-func (m *memory) Disconnect(_ context.Context, tenant, subject, clientID string, at time.Time) error {
+func (m *memory) Disconnect(_ context.Context, tenant, subject, clientID string, act registration.Act) error {
 	defer m.mu.Unlock()
 	if err := m.enter("Disconnect"); err != nil {
 		return err
 	}
 	for _, g := range m.grants {
 		if g.Tenant == tenant && g.User.Subject == subject && g.ClientID == clientID && g.RevokedAt.IsZero() {
-			g.RevokedAt = at
+			g.RevokedAt = act.At
 		}
 	}
 	for id, c := range m.consents {

@@ -24,7 +24,7 @@ func (s *Service) redeem(ctx context.Context, t *tenant.Tenant, client *registra
 	if err := checkCodeRequest(r); err != nil {
 		return nil, err
 	}
-	g, err := s.grantOfCode(ctx, t, credential.Secret(r.Code))
+	g, err := s.grantOfCode(ctx, t, client, r)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (s *Service) redeem(ctx context.Context, t *tenant.Tenant, client *registra
 	if err != nil {
 		return nil, err
 	}
-	refreshToken, err := s.spendCode(ctx, client, g)
+	refreshToken, err := s.spendCode(ctx, client, g, r)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,8 @@ func checkCodeRequest(r TokenRequest) error {
 }
 
 // grantOfCode returns the grant whose code it is, if it was not used.
-func (s *Service) grantOfCode(ctx context.Context, t *tenant.Tenant, code credential.Secret) (*Grant, error) {
+func (s *Service) grantOfCode(ctx context.Context, t *tenant.Tenant, client *registration.Client, r TokenRequest) (*Grant, error) {
+	code := credential.Secret(r.Code)
 	id, ok := credential.Subject(credential.AuthorizationCode, code)
 	if !ok || !isGrantID(id) {
 		return nil, errCode
@@ -72,7 +73,7 @@ func (s *Service) grantOfCode(ctx context.Context, t *tenant.Tenant, code creden
 	case !g.CodeDigest.Verifies(code):
 		return nil, errCode
 	case !g.RedeemedAt.IsZero():
-		return nil, s.end(ctx, g, errCode)
+		return nil, s.endReused(ctx, g, client, r, errCode)
 	}
 	return g, nil
 }
@@ -85,6 +86,16 @@ func isGrantID(text string) bool {
 // end revokes the grant and returns the reason, or why that failed.
 func (s *Service) end(ctx context.Context, g *Grant, reason error) error {
 	if err := s.Store.RevokeGrant(ctx, g.Tenant, g.ID, s.now()); err != nil {
+		return err
+	}
+	return reason
+}
+
+// endReused revokes the grant whose code or refresh token the client has presented again, and
+// returns the reason, or why that failed.
+func (s *Service) endReused(ctx context.Context, g *Grant, client *registration.Client, r TokenRequest, reason error) error {
+	act := r.By.Act(s.now(), registration.ActorClient, r.GrantType+" presented by "+client.ID)
+	if err := s.Store.RevokeReused(ctx, g, act); err != nil {
 		return err
 	}
 	return reason
@@ -106,7 +117,7 @@ func checkRedemption(g *Grant, client *registration.Client, r TokenRequest, now 
 
 // spendCode takes the code's one use, and begins the refresh tokens of the grant where the
 // client registered them. Whoever comes second in a race has presented a used code.
-func (s *Service) spendCode(ctx context.Context, client *registration.Client, g *Grant) (refreshToken credential.Secret, err error) {
+func (s *Service) spendCode(ctx context.Context, client *registration.Client, g *Grant, r TokenRequest) (refreshToken credential.Secret, err error) {
 	now := s.now()
 	g.RedeemedAt, g.ExpiresAt = now, now.Add(AccessTokenLifetime)
 	if slices.Contains(client.Metadata.GrantTypes, oauth.GrantRefreshToken) {
@@ -116,7 +127,7 @@ func (s *Service) spendCode(ctx context.Context, client *registration.Client, g 
 	}
 	err = s.Store.RedeemCode(ctx, g)
 	if errors.Is(err, ErrSpent) {
-		return "", s.end(ctx, g, errCode)
+		return "", s.endReused(ctx, g, client, r, errCode)
 	}
 	return refreshToken, err
 }

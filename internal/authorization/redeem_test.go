@@ -180,7 +180,7 @@ func TestRedeemAfterTheEnd(t *testing.T) {
 		code oauth.Code
 	}{
 		{"D-04 client deleted", func(w *world) { w.store.deleteClient(w.client.ID) }, oauth.InvalidClient},
-		{"grant revoked", func(w *world) { _ = w.Disconnect(ctx, w.tenant, "u_alice", w.client.ID) }, oauth.InvalidGrant},
+		{"grant revoked", func(w *world) { _ = w.Disconnect(ctx, w.tenant, "u_alice", w.client.ID, registration.Access{}) }, oauth.InvalidGrant},
 		{"user no longer let in", func(w *world) { w.tenant.Policy.LoginRequirement.Groups = []string{"root"} }, oauth.InvalidGrant},
 		{"scope no longer registered", func(w *world) { w.client.Metadata.Scope = "offline_access" }, oauth.InvalidScope},
 		{"scope no longer allowed", func(w *world) { w.tenant.Policy.Scopes = []string{"admin"} }, oauth.InvalidScope},
@@ -286,6 +286,9 @@ func TestRedeemRace(t *testing.T) {
 			}
 			if w.grant(t).RevokedAt.IsZero() {
 				t.Error("the grant stands, though its code was used twice")
+			}
+			if len(w.store.acts) == 0 || w.store.acts[0].Reason != "authorization_code presented by c_public" {
+				t.Errorf("the trail was told %+v", w.store.acts)
 			}
 			w.store.afterFindGrant = nil
 			w.refuseToken(t, w.refreshing(issued[0].RefreshToken), oauth.InvalidGrant)

@@ -40,7 +40,7 @@ func (s *Service) refresh(ctx context.Context, t *tenant.Tenant, client *registr
 
 // refreshOnce returns ErrSpent if another refresh, or the end of the grant, came first.
 func (s *Service) refreshOnce(ctx context.Context, t *tenant.Tenant, client *registration.Client, token refreshToken, r TokenRequest) (*Tokens, error) {
-	g, err := s.grantOfRefresh(ctx, t, client, token)
+	g, err := s.grantOfRefresh(ctx, t, client, token, r)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (s *Service) refreshOnce(ctx context.Context, t *tenant.Tenant, client *reg
 // grantOfRefresh returns the grant whose refresh token it is. Any other token of the
 // family was used before: then it is not known which of two parties is the client, and
 // the grant ends (RFC 9700 §4.14.2).
-func (s *Service) grantOfRefresh(ctx context.Context, t *tenant.Tenant, client *registration.Client, token refreshToken) (*Grant, error) {
+func (s *Service) grantOfRefresh(ctx context.Context, t *tenant.Tenant, client *registration.Client, token refreshToken, r TokenRequest) (*Grant, error) {
 	g, err := s.grantOfFamily(ctx, t, token)
 	switch now := s.now(); {
 	case errors.Is(err, ErrNotFound):
@@ -74,7 +74,7 @@ func (s *Service) grantOfRefresh(ctx context.Context, t *tenant.Tenant, client *
 	case g.ClientID != client.ID, !g.RevokedAt.IsZero(), !now.Before(g.refreshEnd()):
 		return nil, errRefreshToken
 	case !g.RefreshDigest.Verifies(token.secret) && !isGraced(t.Policy, g, token, now):
-		return nil, s.end(ctx, g, errRefreshToken)
+		return nil, s.endReused(ctx, g, client, r, errRefreshToken)
 	}
 	return g, nil
 }

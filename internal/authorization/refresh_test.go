@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-9c856424/registrar/internal/credential"
 	"github.com/seed-9c856424/registrar/internal/oauth"
+	"github.com/seed-9c856424/registrar/internal/registration"
 	"github.com/seed-9c856424/registrar/internal/tenant"
 )
 
@@ -94,6 +95,10 @@ func TestRefreshReused(t *testing.T) {
 			if w.grant(t).RevokedAt.IsZero() {
 				t.Error("the grant stands")
 			}
+			want := registration.Act{At: w.clock, Actor: registration.ActorClient, Reason: "refresh_token presented by c_public"}
+			if len(w.store.acts) != 1 || w.store.acts[0] != want {
+				t.Errorf("the trail was told %+v, want %+v", w.store.acts, want)
+			}
 		})
 	}
 }
@@ -144,6 +149,10 @@ func TestRefreshGrace(t *testing.T) {
 			w.refuseToken(t, prepare(w, old, present), oauth.InvalidGrant)
 			if w.grant(t).RevokedAt.IsZero() {
 				t.Error("the grant stands")
+			}
+			want := registration.Act{At: w.clock, Actor: registration.ActorClient, Reason: "refresh_token presented by c_public"}
+			if len(w.store.acts) != 1 || w.store.acts[0] != want {
+				t.Errorf("the trail was told %+v, want %+v", w.store.acts, want)
 			}
 		})
 	}
@@ -211,7 +220,7 @@ func TestRefreshRefused(t *testing.T) {
 		{"malformed scope", nil, func(r *TokenRequest) { r.Scope = "openid  email" }, oauth.InvalidScope},
 		{"D-05 client deleted", func(w *world) { w.store.deleteClient("c_public") }, nil, oauth.InvalidClient},
 		{"grant no longer registered", func(w *world) { w.client.Metadata.GrantTypes = []oauth.GrantType{oauth.GrantAuthorizationCode} }, nil, oauth.UnauthorizedClient},
-		{"grant revoked", func(w *world) { _ = w.Disconnect(ctx, w.tenant, "u_alice", "c_public") }, nil, oauth.InvalidGrant},
+		{"grant revoked", func(w *world) { _ = w.Disconnect(ctx, w.tenant, "u_alice", "c_public", registration.Access{}) }, nil, oauth.InvalidGrant},
 		{"user no longer let in", func(w *world) { w.tenant.Policy.LoginRequirement.Subjects = []string{"bob"} }, nil, oauth.InvalidGrant},
 		{"scope no longer allowed", func(w *world) { w.tenant.Policy.Scopes = []string{"tools"} }, nil, oauth.InvalidScope},
 	}

@@ -105,7 +105,7 @@ func (s *Service) addressee(ctx context.Context, t *tenant.Tenant, params url.Va
 	if params.Get("client_id") == "" {
 		return nil, invalidRequest("client_id", "is required")
 	}
-	client, err := s.Client(ctx, t, params.Get("client_id"), by.From)
+	client, err := s.Client(ctx, t, params.Get("client_id"), by)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed-9c856424/registrar/internal/credential"
 	"github.com/seed-9c856424/registrar/internal/oauth"
+	"github.com/seed-9c856424/registrar/internal/registration"
 )
 
 func TestUserInfo(t *testing.T) {
@@ -49,7 +50,7 @@ func TestUserInfoRefused(t *testing.T) {
 		{"for another server", []string{"resource", mcp}, nil, nil, oauth.InvalidToken},
 		{"without openid", []string{"scope", "email"}, nil, nil, oauth.InsufficientScope},
 		{"expired", nil, func(w *world) { w.clock = began.Truncate(time.Second).Add(AccessTokenLifetime) }, nil, oauth.InvalidToken},
-		{"revoked", nil, func(w *world) { _ = w.Disconnect(ctx, w.tenant, "u_alice", "c_public") }, nil, oauth.InvalidToken},
+		{"revoked", nil, func(w *world) { _ = w.Disconnect(ctx, w.tenant, "u_alice", "c_public", registration.Access{}) }, nil, oauth.InvalidToken},
 		{"D-05 client deleted", nil, func(w *world) { w.store.deleteClient("c_public") }, nil, oauth.InvalidToken},
 	}
 	for _, c := range cases {

@@ -61,7 +61,7 @@ func (s *server) DisconnectClient(ctx context.Context, request api.DisconnectCli
 		return nil, err
 	}
 	if who != nil {
-		err = s.Authorization.Disconnect(ctx, s.Tenant, who.User.Subject, request.Body.ClientID)
+		err = s.Authorization.Disconnect(ctx, s.Tenant, who.User.Subject, request.Body.ClientID, exchangeOf(ctx).access)
 	}
 	return seeOther(s.Tenant.Issuer + accountPath), err
 }

@@ -63,13 +63,15 @@ func (s *server) trace(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 func (s *server) newExchange(r *http.Request) *exchange {
+	traceID := newTraceID()
 	return &exchange{
-		traceID: newTraceID(),
+		traceID: traceID,
 		accept:  fieldValue(r.Header, echo.HeaderAccept),
 		access: registration.Access{
-			Token: bearerToken(fieldValue(r.Header, echo.HeaderAuthorization)),
-			From:  clientAddress(r, s.TrustedProxies),
-			Agent: printable(r.UserAgent()),
+			Token:   bearerToken(fieldValue(r.Header, echo.HeaderAuthorization)),
+			From:    clientAddress(r, s.TrustedProxies),
+			Agent:   printable(r.UserAgent()),
+			TraceID: traceID,
 		},
 		local:   s.isLocal(r),
 		basic:   basicCredentials(fieldValue(r.Header, echo.HeaderAuthorization)),

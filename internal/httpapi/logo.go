@@ -45,15 +45,15 @@ func (s *server) ShowLogo(ctx context.Context, request api.ShowLogoRequestObject
 const mimePNG = "image/png"
 
 func (s *server) logo(ctx context.Context, clientID string) ([]byte, error) {
-	from := exchangeOf(ctx).access.From
-	client, err := s.Authorization.Client(ctx, s.Tenant, clientID, from)
+	by := exchangeOf(ctx).access
+	client, err := s.Authorization.Client(ctx, s.Tenant, clientID, by)
 	switch {
 	case err != nil && answerTo(err).status >= http.StatusInternalServerError:
 		return nil, err
 	case err != nil, authorization.LogoURI(client) == "":
 		return nil, echo.ErrNotFound
 	}
-	picture, err := s.Logo(ctx, authorization.LogoURI(client), from)
+	picture, err := s.Logo(ctx, authorization.LogoURI(client), by.From)
 	if err != nil {
 		s.Log.InfoContext(ctx, "a logo is not shown", "client_id", client.ID, "reason", err)
 		return nil, echo.ErrNotFound

@@ -42,7 +42,8 @@ func (s *server) UpdateClient(ctx context.Context, request api.UpdateClientReque
 
 // DeleteClient ends the registration (RFC 7592 §2.3).
 func (s *server) DeleteClient(ctx context.Context, _ api.DeleteClientRequestObject) (api.DeleteClientResponseObject, error) {
-	if err := s.Registry.Delete(ctx, exchangeOf(ctx).client); err != nil {
+	x := exchangeOf(ctx)
+	if err := s.Registry.Delete(ctx, x.client, x.access); err != nil {
 		return nil, err
 	}
 	return api.DeleteClient204Response{Headers: api.DeleteClient204ResponseHeaders{

@@ -38,7 +38,7 @@ func credentials(ctx context.Context, clientID, clientSecret, assertionType, ass
 	x := exchangeOf(ctx)
 	return authorization.Credentials{
 		ClientID: value(clientID), ClientSecret: credential.Secret(value(clientSecret)), Basic: x.basic,
-		AssertionType: value(assertionType), Assertion: value(assertion), From: x.access.From,
+		AssertionType: value(assertionType), Assertion: value(assertion), By: x.access,
 	}
 }
 

@@ -117,7 +117,7 @@ func (s *server) authenticate(c echo.Context, op *operation) (err error) {
 	}
 	ctx := c.Request().Context()
 	x := exchangeOf(ctx)
-	x.client, err = s.Registry.Authenticate(ctx, s.Tenant, pathParameter(c, "client_id"), x.access.Token)
+	x.client, err = s.Registry.Authenticate(ctx, s.Tenant, pathParameter(c, "client_id"), x.access)
 	return err
 }
 

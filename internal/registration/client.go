@@ -80,9 +80,11 @@ type Client struct {
 	// AccessTokenDigest is the registration access token's; nil once it is revoked.
 	AccessTokenDigest credential.Digest
 	CreatedAt         time.Time
-	// CreatedFrom and CreatedAgent are the address and the User-Agent that registered.
+	// CreatedFrom and CreatedAgent are the address and the User-Agent that registered, and
+	// CreatedTrace is the trace id of that request; empty is not known.
 	CreatedFrom  netip.Addr
 	CreatedAgent string
+	CreatedTrace string
 	UpdatedAt    time.Time
 	// DocumentFetchedAt is when the copy of the document that Metadata is of was fetched;
 	// zero for all others.

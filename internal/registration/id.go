@@ -8,13 +8,13 @@ import (
 	"github.com/seed-9c856424/registrar/internal/credential"
 )
 
-// clientIDPrefix tells a client_id from other identifiers, and from the https URL that
+// ClientIDPrefix tells a client_id from other identifiers, and from the https URL that
 // a Client ID Metadata Document has as its client_id.
-const clientIDPrefix = "c_"
+const ClientIDPrefix = "c_"
 
 // clientID spells a ULID as a client_id: time-ordered, so that new rows stand together
 // in the index.
-func clientID(id ulid.ULID) string { return clientIDPrefix + tokenSubject(id) }
+func clientID(id ulid.ULID) string { return ClientIDPrefix + tokenSubject(id) }
 
 // tokenSubject is what a registration access token embeds of its client's id.
 func tokenSubject(id ulid.ULID) string { return strings.ToLower(id.String()) }

@@ -36,6 +36,8 @@ type Access struct {
 	From netip.Addr
 	// Agent is the User-Agent.
 	Agent string
+	// TraceID is the request's.
+	TraceID string
 }
 
 // Registered is a client and those of its credentials that can be told now.
@@ -79,7 +81,7 @@ func (s *Service) mint(t *tenant.Tenant, access Access, metadata Metadata, defau
 	client := &Client{
 		Tenant: t.ID, ID: clientID(id), Origin: OriginDynamic, ScopePolicy: ScopeExplicit, Status: StatusActive,
 		Metadata: metadata, AuthMethodDefaulted: defaulted,
-		CreatedAt: now, CreatedFrom: access.From, CreatedAgent: access.Agent, UpdatedAt: now, Version: 1,
+		CreatedAt: now, CreatedFrom: access.From, CreatedAgent: access.Agent, CreatedTrace: access.TraceID, UpdatedAt: now, Version: 1,
 	}
 	registered := &Registered{Client: client}
 	if registered.AccessToken, err = credential.Mint(s.Random, credential.RegistrationAccessToken, tokenSubject(id)); err != nil {
@@ -101,12 +103,12 @@ func (s *Service) issueSecret(client *Client) (credential.Secret, error) {
 	return secret, err
 }
 
-// Authenticate returns the client that the registration access token belongs to, if it
-// is the one with this id (RFC 7592 §2). It returns oauth.ErrTokenMissing,
+// Authenticate returns the client that access.Token belongs to, if it is the one with this id (RFC 7592 §2). It returns oauth.ErrTokenMissing,
 // oauth.ErrTokenInvalid, or what the store returns. A valid token that is presented on
 // another client is revoked, if the tenant's policy says so: whoever does that is confused
 // or a thief. One that is presented where no client is was mistyped, and stays.
-func (s *Service) Authenticate(ctx context.Context, t *tenant.Tenant, id string, token credential.Secret) (*Client, error) {
+func (s *Service) Authenticate(ctx context.Context, t *tenant.Tenant, id string, access Access) (*Client, error) {
+	token := access.Token
 	if token == "" {
 		return nil, oauth.ErrTokenMissing
 	}
@@ -125,19 +127,20 @@ func (s *Service) Authenticate(ctx context.Context, t *tenant.Tenant, id string,
 		return nil, oauth.ErrTokenInvalid
 	}
 	if owner.ID != id {
-		return nil, s.punishMisuse(ctx, t, owner, id)
+		return nil, s.punishMisuse(ctx, t, owner, access, id)
 	}
 	return owner, nil
 }
 
 // punishMisuse revokes a token that was presented on another client, where the policy says so.
-func (s *Service) punishMisuse(ctx context.Context, t *tenant.Tenant, owner *Client, other string) error {
+func (s *Service) punishMisuse(ctx context.Context, t *tenant.Tenant, owner *Client, access Access, other string) error {
 	if !t.Policy.RevokeMisusedToken {
 		return oauth.ErrTokenInvalid
 	}
 	_, err := s.Store.Find(ctx, t.ID, other)
 	if err == nil {
-		err = s.Store.RevokeAccessToken(ctx, t.ID, owner.ID, owner.AccessTokenDigest)
+		act := access.Act(s.now(), ActorClient, "presented on "+other)
+		err = s.Store.RevokeAccessToken(ctx, t.ID, owner.ID, owner.AccessTokenDigest, act)
 	}
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
@@ -175,7 +178,7 @@ func (s *Service) Update(ctx context.Context, t *tenant.Tenant, client *Client, 
 		if err := pause(ctx, attempt); err != nil {
 			return nil, err
 		}
-		if client, err = s.Authenticate(ctx, t, id, access.Token); err != nil {
+		if client, err = s.Authenticate(ctx, t, id, access); err != nil {
 			return nil, err
 		}
 	}
@@ -212,7 +215,8 @@ func (s *Service) replace(ctx context.Context, t *tenant.Tenant, current *Client
 			return nil, err
 		}
 	}
-	if err := s.Store.Update(ctx, &updated); err != nil {
+	act := access.Act(updated.UpdatedAt, ActorClient, whatChanged(current, registered))
+	if err := s.Store.Update(ctx, &updated, act); err != nil {
 		return nil, err
 	}
 	return registered, nil
@@ -235,27 +239,28 @@ func checkIdentity(current *Client, r Replacement) error {
 
 // Delete ends the client (RFC 7592 §2.3); it is one that Authenticate returned. It
 // returns oauth.ErrTokenInvalid if the client is already gone, and what the store returns.
-func (s *Service) Delete(ctx context.Context, client *Client) error {
-	err := s.Store.Delete(ctx, client.Tenant, client.ID)
+func (s *Service) Delete(ctx context.Context, client *Client, access Access) error {
+	err := s.Store.Delete(ctx, client.Tenant, client.ID, access.Act(s.now(), ActorClient, ""))
 	if errors.Is(err, ErrNotFound) {
 		return oauth.ErrTokenInvalid
 	}
 	return err
 }
 
-// SetStatus suspends a client, or lets it in again. One that is known by a metadata document
-// can be suspended before anybody uses it. It returns ErrNotFound for a client that does not
-// exist, and what the store returns.
-func (s *Service) SetStatus(ctx context.Context, tenantID, id string, status Status) error {
+// SetStatus suspends a client, or lets it in again, in the name of the actor. One that is
+// known by a metadata document can be suspended before anybody uses it. It returns
+// ErrNotFound for a client that does not exist, and what the store returns.
+func (s *Service) SetStatus(ctx context.Context, tenantID, id string, status Status, actor string) error {
 	now := s.now()
-	err := s.Store.SetStatus(ctx, tenantID, id, status, now)
+	act := Act{At: now, Actor: actor}
+	err := s.Store.SetStatus(ctx, tenantID, id, status, act)
 	if !errors.Is(err, ErrNotFound) || status == StatusActive || !IsDocumentURL(id) || DocumentURLFault(id) != "" {
 		return err
 	}
 	return s.Store.SaveDocument(ctx, &Client{
 		Tenant: tenantID, ID: id, Origin: OriginDocument, ScopePolicy: ScopeExplicit, Status: status,
 		CreatedAt: now, UpdatedAt: now, Version: 1,
-	})
+	}, act)
 }
 
 // now is the time that a row can hold: both stores keep microseconds.

@@ -3,7 +3,6 @@ package registration
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/seed-9c856424/registrar/internal/credential"
 )
@@ -16,7 +15,8 @@ var (
 )
 
 // Store keeps clients. What it has acknowledged survives a crash of the process
-// and of the machine.
+// and of the machine. An act enters the audit trail in the transaction of the change, if
+// there is one.
 type Store interface {
 	// Create inserts the client, in one statement. A client that exists is never
 	// overwritten: that is an error.
@@ -26,17 +26,19 @@ type Store interface {
 	// Update replaces metadata, AuthMethodDefaulted, digests and UpdatedAt where
 	// the stored version is c.Version, and raises it, in the row and in c.
 	// Returns ErrConflict if the stored client is gone or has another version.
-	Update(ctx context.Context, c *Client) error
-	// RevokeAccessToken forgets the registration access token if it is still the
-	// one with this digest, and raises the version. No such client or token: no error.
-	RevokeAccessToken(ctx context.Context, tenant, id string, digest credential.Digest) error
-	// SetStatus writes the status and UpdatedAt, and raises the version, or returns
+	Update(ctx context.Context, c *Client, act Act) error
+	// RevokeAccessToken forgets the registration access token, which was misused, if it is
+	// still the one with this digest, and raises the version. No such client or token: no error.
+	RevokeAccessToken(ctx context.Context, tenant, id string, digest credential.Digest, act Act) error
+	// SetStatus writes the status, and act.At as UpdatedAt, and raises the version, or returns
 	// ErrNotFound. The grants of a client that is not active end in the same transaction.
-	SetStatus(ctx context.Context, tenant, id string, status Status, at time.Time) error
+	SetStatus(ctx context.Context, tenant, id string, status Status, act Act) error
 	// SaveDocument inserts the client of a metadata document, or replaces Metadata,
 	// DocumentFetchedAt and UpdatedAt of the stored one if they are of an older copy, and
-	// raises its version. Its status stays.
-	SaveDocument(ctx context.Context, c *Client) error
-	// Delete removes the client, or returns ErrNotFound.
-	Delete(ctx context.Context, tenant, id string) error
+	// raises its version, which is 1 as it is inserted. Its status stays. A copy that is only
+	// newer leaves no entry: act.Reason, the members that changed, is empty then.
+	SaveDocument(ctx context.Context, c *Client, act Act) error
+	// Delete removes the client, or returns ErrNotFound. The trail keeps how it was
+	// registered.
+	Delete(ctx context.Context, tenant, id string, act Act) error
 }

@@ -185,7 +185,7 @@ func TestKeyThatCannotBeOpened(t *testing.T) {
 	store.keys = append(store.keys, foreign)
 	c.advance(fresh)
 	mustVerify(t, keys, mustSign(t, keys, oauth.ES256))
-	if _, err := keys.Rotate(t.Context(), acme); err == nil {
+	if _, err := keys.Rotate(t.Context(), acme, "operator"); err == nil {
 		t.Error("rotated past a key that cannot be opened")
 	}
 }

@@ -36,7 +36,7 @@ func (k *Keys) Prepare(ctx context.Context, tenant string) error {
 		if set.newest(algorithm) != nil {
 			continue
 		}
-		if _, err := k.advance(ctx, tenant, algorithm, nil); err != nil {
+		if _, err := k.advance(ctx, tenant, algorithm, nil, ""); err != nil {
 			return err
 		}
 	}
@@ -54,17 +54,17 @@ type Takeover struct {
 }
 
 // Rotate makes the next key of every algorithm, to sign after [Lead], and returns their
-// takeovers. A key that is still to take over is not followed by another: its takeover is
+// takeovers; by is who ordered that, for the audit trail. A key that is still to take over is not followed by another: its takeover is
 // returned. Keys that are past their [Retention] are deleted. It returns the errors of
 // Prepare; after an error it can be called again.
-func (k *Keys) Rotate(ctx context.Context, tenant string) ([]Takeover, error) {
+func (k *Keys) Rotate(ctx context.Context, tenant, by string) ([]Takeover, error) {
 	set, err := k.load(ctx, tenant)
 	if err != nil {
 		return nil, err
 	}
 	made := map[oauth.Algorithm]bool{}
 	for _, algorithm := range algorithms {
-		if made[algorithm], err = k.advance(ctx, tenant, algorithm, set.newest(algorithm)); err != nil {
+		if made[algorithm], err = k.advance(ctx, tenant, algorithm, set.newest(algorithm), by); err != nil {
 			return nil, err
 		}
 	}
@@ -76,7 +76,7 @@ func (k *Keys) Rotate(ctx context.Context, tenant string) ([]Takeover, error) {
 
 // advance makes the key after the newest one, nil for the first one, and reports whether
 // it did: not while the newest is still to take over, nor where another process was faster.
-func (k *Keys) advance(ctx context.Context, tenant string, algorithm oauth.Algorithm, newest *key) (bool, error) {
+func (k *Keys) advance(ctx context.Context, tenant string, algorithm oauth.Algorithm, newest *key, by string) (bool, error) {
 	now := k.now()
 	next := &SealedKey{Tenant: tenant, Algorithm: algorithm, Generation: 1, CreatedAt: now, SignsFrom: now}
 	if newest != nil {
@@ -88,7 +88,7 @@ func (k *Keys) advance(ctx context.Context, tenant string, algorithm oauth.Algor
 	if err := sealNew(k.Sealer, next); err != nil {
 		return false, err
 	}
-	err := k.Store.CreateKey(ctx, next)
+	err := k.Store.CreateKey(ctx, next, by)
 	if errors.Is(err, ErrExists) {
 		return false, nil
 	}

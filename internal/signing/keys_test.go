@@ -55,7 +55,7 @@ func mustPublic(t *testing.T, keys *Keys) []map[string]any {
 
 func mustRotate(t *testing.T, keys *Keys) []Takeover {
 	t.Helper()
-	all, err := keys.Rotate(t.Context(), acme)
+	all, err := keys.Rotate(t.Context(), acme, "operator")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestAnotherSecretKey(t *testing.T) {
 	before := len(store.keys)
 	other := newKeys(t, store, c)
 	other.Sealer = newSealer(t, bytes.Repeat([]byte("x"), SecretKeyBytes))
-	_, rotateErr := other.Rotate(t.Context(), acme)
+	_, rotateErr := other.Rotate(t.Context(), acme, "operator")
 	_, signErr := other.Sign(t.Context(), acme, oauth.ES256, "at+jwt", nil)
 	_, publicErr := other.Public(t.Context(), acme)
 	for name, err := range map[string]error{
@@ -355,7 +355,7 @@ func TestRotateInParallel(t *testing.T) {
 		keys := newKeys(t, &gate{store, meet}, c)
 		done.Go(func() {
 			var err error
-			if results[i], err = keys.Rotate(t.Context(), acme); err != nil {
+			if results[i], err = keys.Rotate(t.Context(), acme, "operator"); err != nil {
 				t.Error(err)
 			}
 		})
@@ -389,7 +389,7 @@ func TestRotateAfterAnOutage(t *testing.T) {
 			store.fail(errDown)
 		}
 	}
-	if _, err := keys.Rotate(t.Context(), acme); !errors.Is(err, errDown) {
+	if _, err := keys.Rotate(t.Context(), acme, "operator"); !errors.Is(err, errDown) {
 		t.Fatalf("got %v", err)
 	}
 	store.fail(nil)

@@ -29,8 +29,9 @@ type SealedKey struct {
 // Store keeps keys.
 type Store interface {
 	// CreateKey inserts the key, or returns ErrExists. Of any number of concurrent calls
-	// for one generation one succeeds.
-	CreateKey(ctx context.Context, k *SealedKey) error
+	// for one generation one succeeds. The audit trail tells of it, in the same transaction,
+	// unless by, who ordered it, is empty.
+	CreateKey(ctx context.Context, k *SealedKey, by string) error
 	// Keys returns all keys of the tenant, by algorithm and generation.
 	Keys(ctx context.Context, tenant string) ([]*SealedKey, error)
 	// DeleteKey removes the key. No such key: no error.

@@ -36,7 +36,7 @@ func (m *memory) index(tenant string, algorithm oauth.Algorithm, generation int6
 	})
 }
 
-func (m *memory) CreateKey(_ context.Context, k *SealedKey) error {
+func (m *memory) CreateKey(_ context.Context, k *SealedKey, _ string) error {
 	if m.onCreate != nil {
 		m.onCreate()
 	}

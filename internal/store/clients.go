@@ -4,10 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"time"
+	"strings"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
+	"github.com/seed-9c856424/registrar/internal/audit"
 	"github.com/seed-9c856424/registrar/internal/credential"
 	"github.com/seed-9c856424/registrar/internal/registration"
 )
@@ -20,7 +22,7 @@ func (s *Store) Create(ctx context.Context, c *registration.Client) error {
 	}
 	_, err = s.exec(ctx, "create a client", func(db *gorm.DB) *gorm.DB {
 		return db.Exec(createClient, r.Tenant, r.ID, r.Owner, r.Origin, r.ScopePolicy, r.Status, r.Metadata, r.AuthMethodDefaulted,
-			r.SecretDigest, r.AccessTokenDigest, r.CreatedAt, r.CreatedFrom, r.CreatedAgent, r.UpdatedAt, r.Version)
+			r.SecretDigest, r.AccessTokenDigest, r.CreatedAt, r.CreatedFrom, r.CreatedAgent, r.CreatedTrace, r.UpdatedAt, r.Version)
 	})
 	return err
 }
@@ -28,11 +30,11 @@ func (s *Store) Create(ctx context.Context, c *registration.Client) error {
 // createClient is written out: on the path that every registration takes, building it
 // anew would cost more than the database does.
 const createClient = `INSERT INTO clients (tenant, id, owner, origin, scope_policy, status, metadata, auth_method_defaulted,
-	secret_digest, access_token_digest, created_at, created_from, created_agent, updated_at, version)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	secret_digest, access_token_digest, created_at, created_from, created_agent, created_trace, updated_at, version)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 const findClient = `SELECT owner, origin, scope_policy, status, metadata, auth_method_defaulted,
-	secret_digest, access_token_digest, created_at, created_from, created_agent, updated_at, document_fetched_at, version
+	secret_digest, access_token_digest, created_at, created_from, created_agent, created_trace, updated_at, document_fetched_at, version
 	FROM clients WHERE tenant = ? AND id = ?`
 
 // Find implements [registration.Store].
@@ -44,7 +46,8 @@ func (s *Store) Find(ctx context.Context, tenant, id string) (*registration.Clie
 	err := s.attempt(ctx, "find a client", func() error {
 		return s.read.WithContext(ctx).Raw(findClient, tenant, id).Row().Scan(
 			&r.Owner, &r.Origin, &r.ScopePolicy, &r.Status, &r.Metadata, &r.AuthMethodDefaulted,
-			&r.SecretDigest, &r.AccessTokenDigest, &r.CreatedAt, &r.CreatedFrom, &r.CreatedAgent, &r.UpdatedAt, &r.DocumentFetchedAt, &r.Version)
+			&r.SecretDigest, &r.AccessTokenDigest, &r.CreatedAt, &r.CreatedFrom, &r.CreatedAgent, &r.CreatedTrace,
+			&r.UpdatedAt, &r.DocumentFetchedAt, &r.Version)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, registration.ErrNotFound
@@ -56,13 +59,14 @@ func (s *Store) Find(ctx context.Context, tenant, id string) (*registration.Clie
 }
 
 const (
-	byKey     = "tenant = ? AND id = ?"
-	byVersion = byKey + " AND version = ?"
-	byToken   = byKey + " AND access_token_digest = ?"
+	updateClient = `UPDATE clients SET metadata = ?, auth_method_defaulted = ?, secret_digest = ?, access_token_digest = ?,
+	updated_at = ?, version = version + 1 WHERE tenant = ? AND id = ? AND version = ?`
+	revokeAccessToken = `UPDATE clients SET access_token_digest = NULL, version = version + 1
+	WHERE tenant = ? AND id = ? AND access_token_digest = ?`
 )
 
 // Update implements [registration.Store].
-func (s *Store) Update(ctx context.Context, c *registration.Client) error {
+func (s *Store) Update(ctx context.Context, c *registration.Client, act registration.Act) error {
 	if !storable(c.Tenant, c.ID) {
 		return registration.ErrConflict
 	}
@@ -70,18 +74,14 @@ func (s *Store) Update(ctx context.Context, c *registration.Client) error {
 	if err != nil {
 		return err
 	}
-	changes := map[string]any{
-		"metadata": metadata, "auth_method_defaulted": c.AuthMethodDefaulted,
-		"secret_digest": []byte(c.SecretDigest), "access_token_digest": []byte(c.AccessTokenDigest),
-		"updated_at": c.UpdatedAt, "version": c.Version + 1,
-	}
-	updated, err := s.exec(ctx, "update a client", func(db *gorm.DB) *gorm.DB {
-		return db.Model(&clientRow{}).Where(byVersion, c.Tenant, c.ID, c.Version).Updates(changes)
-	})
+	update := statement{updateClient, []any{
+		metadata, c.AuthMethodDefaulted, []byte(c.SecretDigest), []byte(c.AccessTokenDigest), c.UpdatedAt, c.Tenant, c.ID, c.Version,
+	}}
+	updated, err := s.changeOne(ctx, "update a client", update, newEntry(c.Tenant, audit.ClientUpdated, c.ID, act))
 	if err != nil {
 		return err
 	}
-	if updated == 0 {
+	if !updated {
 		return registration.ErrConflict
 	}
 	c.Version++
@@ -89,74 +89,124 @@ func (s *Store) Update(ctx context.Context, c *registration.Client) error {
 }
 
 // RevokeAccessToken implements [registration.Store].
-func (s *Store) RevokeAccessToken(ctx context.Context, tenant, id string, digest credential.Digest) error {
+func (s *Store) RevokeAccessToken(ctx context.Context, tenant, id string, digest credential.Digest, act registration.Act) error {
 	if !storable(tenant, id) {
 		return nil
 	}
-	changes := map[string]any{"access_token_digest": nil, "version": gorm.Expr("version + 1")}
-	_, err := s.exec(ctx, "revoke an access token", func(db *gorm.DB) *gorm.DB {
-		return db.Model(&clientRow{}).Where(byToken, tenant, id, []byte(digest)).Updates(changes)
-	})
+	revocation := statement{revokeAccessToken, []any{tenant, id, []byte(digest)}}
+	_, err := s.changeOne(ctx, "revoke an access token", revocation, newEntry(tenant, audit.TokenMisused, id, act))
 	return err
 }
 
 const saveDocument = `INSERT INTO clients (tenant, id, origin, scope_policy, status, metadata, auth_method_defaulted,
-	created_at, created_from, created_agent, updated_at, document_fetched_at, version)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	created_at, created_from, created_agent, created_trace, updated_at, document_fetched_at, version)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
 	ON CONFLICT (tenant, id) DO UPDATE SET metadata = excluded.metadata, updated_at = excluded.updated_at,
 	document_fetched_at = excluded.document_fetched_at, version = clients.version + 1
 	WHERE clients.origin = excluded.origin
-	AND (clients.document_fetched_at IS NULL OR clients.document_fetched_at < excluded.document_fetched_at)`
+	AND (clients.document_fetched_at IS NULL OR clients.document_fetched_at < excluded.document_fetched_at)
+	RETURNING version`
 
 // SaveDocument implements [registration.Store].
-func (s *Store) SaveDocument(ctx context.Context, c *registration.Client) error {
+func (s *Store) SaveDocument(ctx context.Context, c *registration.Client, act registration.Act) error {
 	r, err := newClientRow(c)
 	if err != nil {
 		return err
 	}
-	_, err = s.exec(ctx, "save a client's document", func(db *gorm.DB) *gorm.DB {
-		return db.Exec(saveDocument, r.Tenant, r.ID, r.Origin, r.ScopePolicy, r.Status, r.Metadata, r.AuthMethodDefaulted,
-			r.CreatedAt, r.CreatedFrom, r.CreatedAgent, r.UpdatedAt, r.DocumentFetchedAt, r.Version)
+	err = s.transact(ctx, "save a client's document", func(tx *gorm.DB) error {
+		var version int64
+		err := tx.Raw(saveDocument, r.Tenant, r.ID, r.Origin, r.ScopePolicy, r.Status, r.Metadata, r.AuthMethodDefaulted,
+			r.CreatedAt, r.CreatedFrom, r.CreatedAgent, r.CreatedTrace, r.UpdatedAt, r.DocumentFetchedAt).Row().Scan(&version)
+		if err != nil || version > 1 && act.Reason == "" {
+			return err
+		}
+		return tx.Create(newEntry(c.Tenant, documentAction(c.Status, version), c.ID, act)).Error
 	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil // The stored copy is as new, or the id another client's.
+	}
 	return err
 }
 
-const endGrants = "UPDATE grants SET revoked_at = ? WHERE tenant = ? AND client_id = ? AND revoked_at IS NULL"
+// documentAction is what brought a client of this status to this version.
+func documentAction(status registration.Status, version int64) audit.Action {
+	switch {
+	case version > 1:
+		return audit.ClientUpdated
+	case status == registration.StatusActive:
+		return audit.ClientRegistered
+	}
+	return statusActions[status]
+}
+
+const (
+	setStatus = "UPDATE clients SET status = ?, updated_at = ?, version = version + 1 WHERE tenant = ? AND id = ?"
+	endGrants = "UPDATE grants SET revoked_at = ? WHERE tenant = ? AND client_id = ? AND revoked_at IS NULL"
+)
+
+// statusActions are what the trail calls the change to a status.
+var statusActions = map[registration.Status]audit.Action{
+	registration.StatusActive:    audit.ClientApproved,
+	registration.StatusSuspended: audit.ClientSuspended,
+}
 
 // SetStatus implements [registration.Store].
-func (s *Store) SetStatus(ctx context.Context, tenant, id string, status registration.Status, at time.Time) error {
+func (s *Store) SetStatus(ctx context.Context, tenant, id string, status registration.Status, act registration.Act) error {
 	if !storable(tenant, id) {
 		return registration.ErrNotFound
 	}
-	changes := map[string]any{"status": string(status), "updated_at": moment(at), "version": gorm.Expr("version + 1")}
-	var known bool
+	at, entry := moment(act.At), newEntry(tenant, statusActions[status], id, act)
 	err := s.transact(ctx, "set the status of a client", func(tx *gorm.DB) error {
-		updated := tx.Model(&clientRow{}).Where(byKey, tenant, id).Updates(changes)
-		known = updated.RowsAffected > 0
-		if updated.Error != nil || status == registration.StatusActive {
+		updated := tx.Exec(setStatus, string(status), at, tenant, id)
+		if updated.Error == nil && updated.RowsAffected == 0 {
+			return sql.ErrNoRows
+		}
+		if updated.Error == nil && status != registration.StatusActive {
+			updated = tx.Exec(endGrants, at, tenant, id)
+		}
+		if updated.Error != nil {
 			return updated.Error
 		}
-		return tx.Exec(endGrants, moment(at), tenant, id).Error
+		return tx.Create(entry).Error
 	})
-	if err == nil && !known {
+	if errors.Is(err, sql.ErrNoRows) {
 		return registration.ErrNotFound
 	}
 	return err
 }
 
+const deleteClient = `DELETE FROM clients WHERE tenant = ? AND id = ?
+	RETURNING created_at, created_from, created_agent, created_trace`
+
 // Delete implements [registration.Store].
-func (s *Store) Delete(ctx context.Context, tenant, id string) error {
+func (s *Store) Delete(ctx context.Context, tenant, id string, act registration.Act) error {
 	if !storable(tenant, id) {
 		return registration.ErrNotFound
 	}
-	deleted, err := s.exec(ctx, "delete a client", func(db *gorm.DB) *gorm.DB {
-		return db.Where(byKey, tenant, id).Delete(&clientRow{})
+	deletion := newEntry(tenant, audit.ClientDeleted, id, act)
+	err := s.transact(ctx, "delete a client", func(tx *gorm.DB) error {
+		r := clientRow{Tenant: tenant, ID: id}
+		err := tx.Raw(deleteClient, tenant, id).Row().Scan(&r.CreatedAt, &r.CreatedFrom, &r.CreatedAgent, &r.CreatedTrace)
+		if err != nil {
+			return err
+		}
+		return tx.Clauses(clause.OnConflict{DoNothing: true}).Create(append(r.registrationEntry(), deletion)).Error
 	})
-	if err != nil {
-		return err
-	}
-	if deleted == 0 {
+	if errors.Is(err, sql.ErrNoRows) {
 		return registration.ErrNotFound
 	}
-	return nil
+	return err
+}
+
+// registrationEntry is what listing reads from the row while that stands; none for a client
+// whose registration has an entry of its own.
+func (r *clientRow) registrationEntry() []*entryRow {
+	id, isOurs := strings.CutPrefix(r.ID, registration.ClientIDPrefix)
+	if !isOurs {
+		return nil
+	}
+	return []*entryRow{{
+		Tenant: r.Tenant, ID: id, Action: string(audit.ClientRegistered), At: moment(r.CreatedAt), ClientID: nullable(r.ID),
+		Actor: audit.Anonymous, Address: r.CreatedFrom, Agent: nullable(r.CreatedAgent), TraceID: r.CreatedTrace, Count: 1,
+	}}
 }

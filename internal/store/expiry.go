@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+
+	"github.com/seed-9c856424/registrar/internal/audit"
 )
 
 // sweep is what can go from one table: the rows whose column due holds a time up to until.
@@ -60,7 +62,7 @@ func (s *Store) deleteExpired(ctx context.Context, tenant string, limit int, swe
 			break
 		}
 		swept, err := s.exec(ctx, "delete expired "+w.table, func(db *gorm.DB) *gorm.DB {
-			return db.Exec(w.statement(s.skipLocked), tenant, moment(w.until), left, tenant)
+			return db.Exec(w.statement(s.skipLocked), tenant, w.bound(), left, tenant)
 		})
 		removed += swept
 		if err != nil {
@@ -68,6 +70,14 @@ func (s *Store) deleteExpired(ctx context.Context, tenant string, limit int, swe
 		}
 	}
 	return removed, nil
+}
+
+// bound is the time as the column due has it: an id that is due is a ULID.
+func (w sweep) bound() any {
+	if w.due == "id" {
+		return audit.FirstID(w.until)
+	}
+	return moment(w.until)
 }
 
 // statement selects first, in a place of its own: PostgreSQL may run a sub-select with a

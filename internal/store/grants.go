@@ -8,7 +8,9 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/seed-9c856424/registrar/internal/audit"
 	"github.com/seed-9c856424/registrar/internal/authorization"
+	"github.com/seed-9c856424/registrar/internal/registration"
 )
 
 // grantRow is a row of the table grants.
@@ -178,6 +180,16 @@ func (s *Store) RevokeGrant(ctx context.Context, tenant, id string, at time.Time
 	return err
 }
 
+// RevokeReused implements [authorization.Store].
+func (s *Store) RevokeReused(ctx context.Context, g *authorization.Grant, act registration.Act) error {
+	if !storable(g.Tenant, g.ID) {
+		return nil
+	}
+	revocation := statement{revokeGrant, []any{moment(act.At), g.Tenant, g.ID}}
+	_, err := s.changeOne(ctx, "revoke a grant", revocation, newEntry(g.Tenant, audit.GrantReused, g.ClientID, act))
+	return err
+}
+
 const grantsOf = "SELECT " + grantColumns + ` FROM grants
 	WHERE tenant = ? AND subject = ? AND redeemed_at IS NOT NULL AND revoked_at IS NULL AND expires_at > ?
 	ORDER BY created_at DESC, id DESC`
@@ -207,14 +219,20 @@ const (
 )
 
 // Disconnect implements [authorization.Store].
-func (s *Store) Disconnect(ctx context.Context, tenant, subject, clientID string, at time.Time) error {
+func (s *Store) Disconnect(ctx context.Context, tenant, subject, clientID string, act registration.Act) error {
 	if !storable(tenant, subject, clientID) {
 		return nil
 	}
+	entry := newEntry(tenant, audit.ClientDisconnected, clientID, act)
 	return s.transact(ctx, "disconnect a client", func(tx *gorm.DB) error {
-		if err := tx.Exec(revokeGrantsFor, moment(at), tenant, clientID, subject).Error; err != nil {
-			return err
+		revoked := tx.Exec(revokeGrantsFor, moment(act.At), tenant, clientID, subject)
+		if revoked.Error != nil {
+			return revoked.Error
 		}
-		return tx.Exec(forgetConsents, tenant, clientID, subject).Error
+		forgotten := tx.Exec(forgetConsents, tenant, clientID, subject)
+		if forgotten.Error != nil || revoked.RowsAffected+forgotten.RowsAffected == 0 {
+			return forgotten.Error
+		}
+		return tx.Create(entry).Error
 	})
 }

@@ -2,11 +2,14 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"gorm.io/gorm"
 
+	"github.com/seed-9c856424/registrar/internal/audit"
 	"github.com/seed-9c856424/registrar/internal/oauth"
+	"github.com/seed-9c856424/registrar/internal/registration"
 	"github.com/seed-9c856424/registrar/internal/signing"
 )
 
@@ -25,7 +28,7 @@ type keyRow struct {
 func (keyRow) TableName() string { return "signing_keys" }
 
 // CreateKey implements [signing.Store].
-func (s *Store) CreateKey(ctx context.Context, k *signing.SealedKey) error {
+func (s *Store) CreateKey(ctx context.Context, k *signing.SealedKey, by string) error {
 	if !storable(k.Tenant, string(k.Algorithm), k.KeyID) {
 		return errNotText
 	}
@@ -33,13 +36,28 @@ func (s *Store) CreateKey(ctx context.Context, k *signing.SealedKey) error {
 		Tenant: k.Tenant, Algorithm: string(k.Algorithm), Generation: k.Generation, KeyID: k.KeyID,
 		Sealed: k.Sealed, CreatedAt: moment(k.CreatedAt), SignsFrom: moment(k.SignsFrom),
 	}
-	_, err := s.exec(ctx, "create a signing key", func(db *gorm.DB) *gorm.DB {
-		return db.Create(row)
-	})
+	err := s.insertKey(ctx, row, by)
 	if isDuplicate(err) {
 		return signing.ErrExists
 	}
 	return err
+}
+
+func (s *Store) insertKey(ctx context.Context, row *keyRow, by string) error {
+	const what = "create a signing key"
+	if by == "" {
+		_, err := s.exec(ctx, what, func(db *gorm.DB) *gorm.DB { return db.Create(row) })
+		return err
+	}
+	entry := newEntry(row.Tenant, audit.KeysRotated, "", registration.Act{
+		At: row.CreatedAt, Actor: by, Reason: fmt.Sprintf("%s, generation %d, key %s", row.Algorithm, row.Generation, row.KeyID),
+	})
+	return s.transact(ctx, what, func(tx *gorm.DB) error {
+		if err := tx.Create(row).Error; err != nil {
+			return err
+		}
+		return tx.Create(entry).Error
+	})
 }
 
 const findKeys = `SELECT algorithm, generation, key_id, sealed, created_at, signs_from

@@ -57,6 +57,7 @@ func postgresDatabase(databaseURL string) (database, error) {
 		dialect:     goose.DialectPostgres,
 		locking:     []goose.ProviderOption{goose.WithSessionLocker(locker)},
 		hasVersions: "SELECT to_regclass('goose_db_version') IS NOT NULL",
+		nestsWrites: true,
 		skipLocked:  "FOR UPDATE SKIP LOCKED",
 	}, nil
 }

@@ -30,6 +30,7 @@ type clientRow struct {
 	CreatedAt           time.Time `gorm:"autoCreateTime:false"`
 	CreatedFrom         sql.Null[string]
 	CreatedAgent        string
+	CreatedTrace        sql.Null[string]
 	UpdatedAt           time.Time `gorm:"autoUpdateTime:false"`
 	DocumentFetchedAt   sql.Null[time.Time]
 	Version             int64
@@ -51,7 +52,7 @@ func newClientRow(c *registration.Client) (*clientRow, error) {
 		Origin: string(c.Origin), ScopePolicy: string(c.ScopePolicy), Status: string(c.Status),
 		Metadata: metadata, AuthMethodDefaulted: c.AuthMethodDefaulted,
 		SecretDigest: c.SecretDigest, AccessTokenDigest: c.AccessTokenDigest,
-		CreatedAt: c.CreatedAt, CreatedAgent: asText(c.CreatedAgent),
+		CreatedAt: c.CreatedAt, CreatedAgent: asText(c.CreatedAgent), CreatedTrace: nullable(asText(c.CreatedTrace)),
 		UpdatedAt: c.UpdatedAt, DocumentFetchedAt: nullable(moment(c.DocumentFetchedAt)), Version: c.Version,
 	}
 	if c.CreatedFrom.IsValid() {
@@ -67,7 +68,7 @@ func (r *clientRow) client() (*registration.Client, error) {
 		Status:              registration.Status(r.Status),
 		AuthMethodDefaulted: r.AuthMethodDefaulted,
 		SecretDigest:        r.SecretDigest, AccessTokenDigest: r.AccessTokenDigest,
-		CreatedAt: r.CreatedAt.UTC(), CreatedAgent: r.CreatedAgent,
+		CreatedAt: r.CreatedAt.UTC(), CreatedAgent: r.CreatedAgent, CreatedTrace: r.CreatedTrace.V,
 		UpdatedAt: r.UpdatedAt.UTC(), DocumentFetchedAt: r.DocumentFetchedAt.V.UTC(), Version: r.Version,
 	}
 	if err := json.Unmarshal([]byte(r.Metadata), &c.Metadata); err != nil {

@@ -105,7 +105,7 @@ func (s *Store) DeleteSession(ctx context.Context, tenant, id string) error {
 		return nil
 	}
 	_, err := s.exec(ctx, "delete a session", func(db *gorm.DB) *gorm.DB {
-		return db.Where(byKey, tenant, id).Delete(&sessionRow{})
+		return db.Where("tenant = ? AND id = ?", tenant, id).Delete(&sessionRow{})
 	})
 	return err
 }

@@ -197,7 +197,7 @@ func TestSQLiteFileGone(t *testing.T) {
 			calls := map[string]error{
 				"Ready":  s.Ready(t.Context()),
 				"Create": s.Create(t.Context(), &registration.Client{Tenant: "t", ID: "c_1"}),
-				"Delete": s.Delete(t.Context(), "t", "c_1"),
+				"Delete": s.Delete(t.Context(), "t", "c_1", registration.Act{}),
 			}
 			for call, err := range calls {
 				var unavailable *oauth.Error

@@ -12,6 +12,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/seed-9c856424/registrar/internal/audit"
 	"github.com/seed-9c856424/registrar/internal/authorization"
 	"github.com/seed-9c856424/registrar/internal/login"
 	"github.com/seed-9c856424/registrar/internal/oauth"
@@ -108,6 +109,17 @@ var (
 	threeWith = []string{"WITH", "WITH", "WITH"}
 )
 
+// changesOne is a change and its entry in the trail: one statement, or a transaction.
+func changesOne(s *Store) []string {
+	if s.nestsWrites {
+		return []string{"WITH"}
+	}
+	return begins
+}
+
+// act is what the calls tell the trail.
+var act = registration.Act{At: now, Actor: registration.ActorOperator}
+
 // steps are all calls, in an order in which each succeeds.
 func steps(ctx context.Context, s *Store) []step {
 	return slices.Concat(clientSteps(ctx, s), grantSteps(ctx, s), sessionSteps(ctx, s), keySteps(ctx, s), lastSteps(ctx, s))
@@ -118,10 +130,10 @@ func clientSteps(ctx context.Context, s *Store) []step {
 	return []step{
 		{"Create", func() error { return s.Create(ctx, c) }, insert},
 		{"Find", func() error { _, err := s.Find(ctx, "one", "c_1"); return err }, selects},
-		{"Update", func() error { return s.Update(ctx, c) }, updates},
-		{"SaveDocument", func() error { return s.SaveDocument(ctx, client("https://c.example/client")) }, insert},
-		{"SetStatus", func() error { return s.SetStatus(ctx, "one", "c_1", registration.StatusActive, now) }, begins},
-		{"Revoke", func() error { return s.RevokeAccessToken(ctx, "one", "c_1", c.AccessTokenDigest) }, updates},
+		{"Update", func() error { return s.Update(ctx, c, act) }, changesOne(s)},
+		{"SaveDocument", func() error { return s.SaveDocument(ctx, client("https://c.example/client"), act) }, begins},
+		{"SetStatus", func() error { return s.SetStatus(ctx, "one", "c_1", registration.StatusActive, act) }, begins},
+		{"Revoke", func() error { return s.RevokeAccessToken(ctx, "one", "c_1", c.AccessTokenDigest, act) }, changesOne(s)},
 	}
 }
 
@@ -134,12 +146,13 @@ func grantSteps(ctx context.Context, s *Store) []step {
 		{"RedeemCode", func() error { return s.RedeemCode(ctx, g) }, updates},
 		{"RotateRefresh", func() error { return s.RotateRefresh(ctx, g, g.RefreshDigest) }, updates},
 		{"GrantsOf", func() error { _, err := s.GrantsOf(ctx, "one", "u", now); return err }, selects},
+		{"RevokeReused", func() error { return s.RevokeReused(ctx, g, act) }, changesOne(s)},
 		{"RevokeGrant", func() error { return s.RevokeGrant(ctx, "one", "g", now) }, updates},
 		{"SaveConsent", func() error { return s.SaveConsent(ctx, c) }, insert},
 		{"SaveConsent again", func() error { return s.SaveConsent(ctx, c) }, insert},
 		{"FindConsent", func() error { _, err := s.FindConsent(ctx, "one", "u", "c_1", c.Target); return err }, selects},
 		{"SpendAssertion", func() error { return s.SpendAssertion(ctx, "one", "c_1", []byte("jti"), now) }, insert},
-		{"Disconnect", func() error { return s.Disconnect(ctx, "one", "u", "c_1", now) }, begins},
+		{"Disconnect", func() error { return s.Disconnect(ctx, "one", "u", "c_1", act) }, begins},
 	}
 }
 
@@ -163,8 +176,10 @@ func sessionSteps(ctx context.Context, s *Store) []step {
 
 func keySteps(ctx context.Context, s *Store) []step {
 	k := &signing.SealedKey{Tenant: "one", Algorithm: oauth.ES256, Generation: 1, Sealed: []byte("sealed")}
+	next := &signing.SealedKey{Tenant: "one", Algorithm: oauth.ES256, Generation: 2, Sealed: []byte("sealed")}
 	return []step{
-		{"CreateKey", func() error { return s.CreateKey(ctx, k) }, insert},
+		{"CreateKey", func() error { return s.CreateKey(ctx, k, "") }, insert},
+		{"CreateKey, ordered", func() error { return s.CreateKey(ctx, next, "operator") }, begins},
 		{"Keys", func() error { _, err := s.Keys(ctx, "one"); return err }, selects},
 		{"DeleteKey", func() error { return s.DeleteKey(ctx, "one", oauth.ES256, 1) }, deletes},
 		{"TakeLease", func() error { _, err := s.TakeLease(ctx, "chore", "a", now, now); return err }, insert},
@@ -172,7 +187,12 @@ func keySteps(ctx context.Context, s *Store) []step {
 }
 
 func lastSteps(ctx context.Context, s *Store) []step {
+	counted := []audit.Entry{{Tenant: "one", ID: "1"}, {Tenant: "one", ID: "2"}}
 	return []step{
+		{"ListEntries", func() error { _, _, err := s.ListEntries(ctx, "one", audit.Query{Limit: 9}); return err }, selects},
+		{"CountEntries", func() error { return s.CountEntries(ctx, counted) }, insert},
+		{"CountEntries again", func() error { return s.CountEntries(ctx, counted) }, insert},
+		{"DeleteEntries", func() error { _, err := s.DeleteEntries(ctx, "one", now, 100); return err }, []string{"WITH"}},
 		{"DeleteExpiredGrants", func() error { _, err := s.DeleteExpiredGrants(ctx, "one", now, 100); return err }, threeWith},
 		{"DeleteExpiredGrants, limit reached", func() error {
 			if err := s.CreateGrant(ctx, grant("g_2")); err != nil {
@@ -189,7 +209,7 @@ func lastSteps(ctx context.Context, s *Store) []step {
 			_, err := s.DeleteUnusedUpstreamTokens(ctx, "one", now, 100)
 			return err
 		}, []string{"WITH"}},
-		{"Delete", func() error { return s.Delete(ctx, "one", "c_1") }, deletes},
+		{"Delete", func() error { return s.Delete(ctx, "one", "c_1", act) }, begins},
 	}
 }
 
@@ -236,13 +256,43 @@ func TestStatementsUseIndexes(t *testing.T) {
 		"DELETE FROM consents WHERE tenant = ? AND client_id = ?":   "(tenant=? AND client_id=?)",
 		"DELETE FROM assertions WHERE tenant = ? AND client_id = ?": "(tenant=? AND client_id=?)",
 	}
-	for _, w := range slices.Concat(expiredGrants(now), expiredSessions(now, now), unusedUpstream(now)) {
+	for _, w := range slices.Concat(expiredGrants(now), expiredSessions(now, now), unusedUpstream(now), agedEntries(now)) {
 		uses[w.statement(s.skipLocked)] = "(tenant=? AND " + w.due + "<?)"
 	}
 	for statement, want := range uses {
 		if plan := planOf(t, s, statement); !strings.Contains(plan, want) || strings.Contains(plan, "SCAN") {
 			t.Errorf("%s\nruns as\n%s, want %s", statement, plan, want)
 		}
+	}
+}
+
+// What a listing reads of either place is in the order of an index: nothing is sorted but a
+// page.
+func TestListingsUseIndexes(t *testing.T) {
+	s := openMigrated(t, sqliteURL(t))
+	const entries, clients = "SEARCH audit_entries USING INDEX ", "SEARCH clients USING INDEX sqlite_autoindex_clients_1 "
+	for name, c := range map[string]struct {
+		query audit.Query
+		want  []string
+	}{
+		"all":         {audit.Query{}, []string{entries + "sqlite_autoindex_audit_entries_1 (tenant=? AND id<?)", clients + "(tenant=? AND id>? AND id<?)"}},
+		"of a client": {audit.Query{ClientID: "c_1"}, []string{entries + "audit_entries_by_client (tenant=? AND client_id=? AND id<?)", clients + "(tenant=? AND id=?)"}},
+		"of a kind":   {audit.Query{Action: audit.ClientDeleted}, []string{entries + "audit_entries_by_action (tenant=? AND action=? AND id<?)"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.query.Limit = 10
+			plan := planOf(t, s, listing("one", c.query).sql)
+			for _, want := range c.want {
+				if !strings.Contains(plan, want) {
+					t.Errorf("it runs as\n%s, want %s", plan, want)
+				}
+			}
+			for _, arm := range strings.Split(plan, "CO-ROUTINE")[1:] {
+				if inner, _, _ := strings.Cut(arm, "SCAN"); strings.Contains(inner, "TEMP B-TREE") {
+					t.Errorf("it sorts more than a page in\n%s", plan)
+				}
+			}
+		})
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package store keeps clients, grants, sessions and keys in SQLite or PostgreSQL, through
-// GORM. It is the only package that knows the schema and the databases' errors.
+// Package store keeps clients, grants, sessions, keys and the audit trail in SQLite or
+// PostgreSQL, through GORM. It is the only package that knows the schema and the databases' errors.
 package store
 
 import (
@@ -13,6 +13,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
+	"github.com/seed-9c856424/registrar/internal/audit"
 	"github.com/seed-9c856424/registrar/internal/authorization"
 	"github.com/seed-9c856424/registrar/internal/login"
 	"github.com/seed-9c856424/registrar/internal/registration"
@@ -31,6 +32,7 @@ var (
 	_ authorization.Store = (*Store)(nil)
 	_ login.Store         = (*Store)(nil)
 	_ signing.Store       = (*Store)(nil)
+	_ audit.Store         = (*Store)(nil)
 )
 
 // database is what differs between the databases. Its pools connect when they are used.
@@ -50,6 +52,8 @@ type database struct {
 	locking []goose.ProviderOption
 	// hasVersions asks whether any migration was ever applied.
 	hasVersions string
+	// nestsWrites says that a statement can write within another one.
+	nestsWrites bool
 	// skipLocked ends a sub-select so that it passes over the rows that other statements
 	// are changing; empty where there is one writer.
 	skipLocked string

@@ -104,6 +104,9 @@ func TestConformance(t *testing.T) {
 			t.Run("signing", func(t *testing.T) {
 				storetest.RunSigning(t, func(t *testing.T) signing.Store { return emptied(t, s) })
 			})
+			t.Run("audit", func(t *testing.T) {
+				storetest.RunAudit(t, func(t *testing.T) storetest.AuditStore { return emptied(t, s) })
+			})
 			t.Run("lease", func(t *testing.T) {
 				storetest.RunLease(t, func(t *testing.T) storetest.Leases { return emptied(t, s) })
 			})
@@ -112,7 +115,7 @@ func TestConformance(t *testing.T) {
 }
 
 // tables are all that hold something of their own: the others empty with the clients.
-var tables = []string{"clients", "sessions", "login_attempts", "upstream_tokens", "signing_keys", "leases"}
+var tables = []string{"clients", "sessions", "login_attempts", "upstream_tokens", "signing_keys", "leases", "audit_entries"}
 
 func emptied(t *testing.T, s *Store) *Store {
 	t.Helper()

@@ -19,19 +19,19 @@ func documented(age time.Duration) *registration.Client {
 
 func saveDocument(t *testing.T, s registration.Store) {
 	first := documented(time.Hour)
-	must(t, s.SaveDocument(t.Context(), first))
+	must(t, s.SaveDocument(t.Context(), first, act))
 	wantStored(t, s, first)
 	for _, older := range []time.Duration{0, time.Hour} {
 		c := documented(older)
 		c.Metadata.ClientName = "another"
-		must(t, s.SaveDocument(t.Context(), c))
+		must(t, s.SaveDocument(t.Context(), c, act))
 		wantStored(t, s, first)
 	}
 
-	must(t, s.SetStatus(t.Context(), first.Tenant, first.ID, registration.StatusSuspended, first.UpdatedAt))
+	must(t, s.SetStatus(t.Context(), first.Tenant, first.ID, registration.StatusSuspended, actAt(first.UpdatedAt)))
 	newer := documented(2 * time.Hour)
 	newer.CreatedAt, newer.CreatedAgent, newer.AuthMethodDefaulted = at.Add(time.Hour), "another", false
-	must(t, s.SaveDocument(t.Context(), newer))
+	must(t, s.SaveDocument(t.Context(), newer, act))
 	first.Metadata, first.DocumentFetchedAt, first.UpdatedAt = newer.Metadata, newer.DocumentFetchedAt, newer.UpdatedAt
 	first.Status, first.Version = registration.StatusSuspended, 3
 	wantStored(t, s, first)
@@ -39,11 +39,11 @@ func saveDocument(t *testing.T, s registration.Store) {
 	t.Run("one that was never fetched", func(t *testing.T) {
 		c := documented(time.Hour)
 		c.ID, c.DocumentFetchedAt, c.Status = "https://blank.example/client", time.Time{}, registration.StatusSuspended
-		must(t, s.SaveDocument(t.Context(), c))
+		must(t, s.SaveDocument(t.Context(), c, act))
 		wantStored(t, s, c)
 		fetched := documented(time.Hour)
 		fetched.ID = c.ID
-		must(t, s.SaveDocument(t.Context(), fetched))
+		must(t, s.SaveDocument(t.Context(), fetched, act))
 		fetched.Status, fetched.Version = registration.StatusSuspended, 2
 		wantStored(t, s, fetched)
 	})
@@ -52,7 +52,7 @@ func saveDocument(t *testing.T, s registration.Store) {
 		mustCreate(t, s, c)
 		document := documented(time.Hour)
 		document.ID = c.ID
-		must(t, s.SaveDocument(t.Context(), document))
+		must(t, s.SaveDocument(t.Context(), document, act))
 		wantStored(t, s, c)
 	})
 }
@@ -60,7 +60,7 @@ func saveDocument(t *testing.T, s registration.Store) {
 func parallelDocuments(t *testing.T, s registration.Store) {
 	const writers = 16
 	for i, err := range inParallel(writers, func(i int) error {
-		return s.SaveDocument(t.Context(), documented(time.Duration(i)*time.Minute))
+		return s.SaveDocument(t.Context(), documented(time.Duration(i)*time.Minute), act)
 	}) {
 		if err != nil {
 			t.Errorf("SaveDocument %d: %v", i, err)

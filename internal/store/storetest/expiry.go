@@ -22,7 +22,7 @@ func cascade(t *testing.T, s AuthorizationStore) {
 		must(t, s.SpendAssertion(t.Context(), "one", id, []byte("jti"), at))
 	}
 
-	must(t, s.Delete(t.Context(), gone.Tenant, gone.ID))
+	must(t, s.Delete(t.Context(), gone.Tenant, gone.ID, act))
 	for _, g := range grants {
 		wantNoGrant(t, s, g)
 		wantError(t, "RedeemCode", s.RedeemCode(t.Context(), g), authorization.ErrSpent)
@@ -49,7 +49,7 @@ func suspension(t *testing.T, s AuthorizationStore) {
 		must(t, s.CreateGrant(t.Context(), g))
 	}
 	later := at.Add(time.Minute)
-	must(t, s.SetStatus(t.Context(), suspended.Tenant, suspended.ID, registration.StatusSuspended, later))
+	must(t, s.SetStatus(t.Context(), suspended.Tenant, suspended.ID, registration.StatusSuspended, actAt(later)))
 	for _, g := range grants {
 		wantError(t, "RedeemCode", s.RedeemCode(t.Context(), g), authorization.ErrSpent)
 		wantError(t, "RotateRefresh", s.RotateRefresh(t.Context(), g, g.RefreshDigest), authorization.ErrSpent)
@@ -60,7 +60,7 @@ func suspension(t *testing.T, s AuthorizationStore) {
 	}
 	wantGrant(t, s, kept)
 
-	must(t, s.SetStatus(t.Context(), suspended.Tenant, suspended.ID, registration.StatusActive, later.Add(time.Minute)))
+	must(t, s.SetStatus(t.Context(), suspended.Tenant, suspended.ID, registration.StatusActive, actAt(later.Add(time.Minute))))
 	for _, g := range grants {
 		wantGrant(t, s, g)
 	}

@@ -153,7 +153,7 @@ func grantHostileText(t *testing.T, s AuthorizationStore) {
 			wantConsent(t, s, c)
 
 			must(t, s.SpendAssertion(t.Context(), "one", key, []byte(key), at))
-			must(t, s.Disconnect(t.Context(), "one", key, key, at))
+			must(t, s.Disconnect(t.Context(), "one", key, key, act))
 			wantNoConsent(t, s, c)
 		})
 	}
@@ -199,7 +199,7 @@ func grantTwice(t *testing.T, s AuthorizationStore) {
 func grantWithoutClient(t *testing.T, s AuthorizationStore) {
 	clientFor(t, s, "two", "c_1")
 	gone := clientFor(t, s, "one", "c_1")
-	must(t, s.Delete(t.Context(), gone.Tenant, gone.ID))
+	must(t, s.Delete(t.Context(), gone.Tenant, gone.ID, act))
 	wantError(t, "CreateGrant", s.CreateGrant(t.Context(), fresh("g")), authorization.ErrSpent)
 	wantNoGrant(t, s, fresh("g"))
 }
@@ -219,8 +219,8 @@ func grantAbsent(t *testing.T, s AuthorizationStore) {
 			wantError(t, "RotateRefresh", s.RotateRefresh(t.Context(), g, here.RefreshDigest), authorization.ErrSpent)
 			must(t, s.RevokeGrant(t.Context(), g.Tenant, g.ID, at))
 			wantGrants(t, s, key, at)
-			must(t, s.Disconnect(t.Context(), here.Tenant, key, here.ClientID, at))
-			must(t, s.Disconnect(t.Context(), here.Tenant, here.User.Subject, key, at))
+			must(t, s.Disconnect(t.Context(), here.Tenant, key, here.ClientID, act))
+			must(t, s.Disconnect(t.Context(), here.Tenant, here.User.Subject, key, act))
 		})
 	}
 	wantGrant(t, s, here)
@@ -352,7 +352,7 @@ func disconnect(t *testing.T, s AuthorizationStore) {
 		must(t, s.SaveConsent(t.Context(), c))
 	}
 
-	must(t, s.Disconnect(t.Context(), "one", "u_1", "c_1", at))
+	must(t, s.Disconnect(t.Context(), "one", "u_1", "c_1", act))
 	used.RevokedAt, pending.RevokedAt = at, at
 	for _, g := range []*authorization.Grant{used, pending, revoked, otherClient, otherUser} {
 		wantGrant(t, s, g)
@@ -386,13 +386,13 @@ func grantTenants(t *testing.T, s AuthorizationStore) {
 	there.RefreshDigest = digest("next")
 	must(t, s.RotateRefresh(t.Context(), there, present))
 	must(t, s.RevokeGrant(t.Context(), "two", "same", at))
-	must(t, s.Disconnect(t.Context(), "two", "u_1", "c_1", at))
+	must(t, s.Disconnect(t.Context(), "two", "u_1", "c_1", act))
 	there.RevokedAt = at
 	wantGrant(t, s, there)
 	wantNoConsent(t, s, thereConsent)
 	wantRemoved(t, 2)(s.DeleteExpiredGrants(t.Context(), "two", at.Add(time.Hour), 100))
 	wantNoGrant(t, s, there)
-	must(t, s.Delete(t.Context(), "two", "c_1"))
+	must(t, s.Delete(t.Context(), "two", "c_1", act))
 
 	wantGrant(t, s, here)
 	wantConsent(t, s, hereConsent)
@@ -416,7 +416,7 @@ func grantCancelled(t *testing.T, s AuthorizationStore) {
 		"RotateRefresh":  func() error { return s.RotateRefresh(ctx, complete(used.ID), used.RefreshDigest) },
 		"RevokeGrant":    func() error { return s.RevokeGrant(ctx, "one", g.ID, at) },
 		"GrantsOf":       func() error { _, err := s.GrantsOf(ctx, "one", "u_1", at); return err },
-		"Disconnect":     func() error { return s.Disconnect(ctx, "one", "u_1", "c_1", at) },
+		"Disconnect":     func() error { return s.Disconnect(ctx, "one", "u_1", "c_1", act) },
 		"SaveConsent":    func() error { return s.SaveConsent(ctx, other) },
 		"FindConsent":    func() error { _, err := s.FindConsent(ctx, "one", "u_1", "c_1", c.Target); return err },
 		"SpendAssertion": func() error { return s.SpendAssertion(ctx, "one", "c_1", []byte("jti"), at) },

@@ -59,7 +59,7 @@ func deletionBesideCreation(t *testing.T, s AuthorizationStore) {
 	consents := make([]*authorization.Consent, rivals)
 	errs := inParallel(rivals, func(i int) error {
 		if i == rivals/2 {
-			return s.Delete(t.Context(), "one", "c_1")
+			return s.Delete(t.Context(), "one", "c_1", act)
 		}
 		consents[i] = consent("c_1")
 		consents[i].Target = fmt.Append(nil, i)
@@ -86,7 +86,7 @@ func deletionBesideRedemption(t *testing.T, s AuthorizationStore) {
 	}
 	errs := inParallel(rivals, func(i int) error {
 		if i == rivals/2 {
-			return s.Delete(t.Context(), "one", "c_1")
+			return s.Delete(t.Context(), "one", "c_1", act)
 		}
 		return orSpent(s.RedeemCode(t.Context(), redeemed(id(i))))
 	})

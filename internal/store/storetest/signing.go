@@ -45,7 +45,7 @@ func keyRoundTrip(t *testing.T, s signing.Store) {
 	zoned.CreatedAt = zoned.CreatedAt.Add(999).In(time.FixedZone("", 60*60))
 	zoned.SignsFrom = zoned.SignsFrom.Add(999).In(time.FixedZone("", 60*60))
 	for _, k := range []*signing.SealedKey{keys[2], keys[4], &zoned, keys[3], keys[1]} {
-		must(t, s.CreateKey(t.Context(), k))
+		must(t, s.CreateKey(t.Context(), k, ""))
 	}
 	wantKeys(t, s, "one", keys...)
 }
@@ -55,7 +55,7 @@ func keyHostileText(t *testing.T, s signing.Store) {
 		t.Run(name, func(t *testing.T) {
 			k := key(oauth.Algorithm(keyOf(text)), 1)
 			k.KeyID = text
-			must(t, s.CreateKey(t.Context(), k))
+			must(t, s.CreateKey(t.Context(), k, ""))
 			wantKeys(t, s, "one", k)
 			must(t, s.DeleteKey(t.Context(), k.Tenant, k.Algorithm, k.Generation))
 		})
@@ -64,7 +64,7 @@ func keyHostileText(t *testing.T, s signing.Store) {
 		t.Run(name, func(t *testing.T) {
 			k := key(oauth.ES256, 1)
 			k.KeyID = text
-			wantFault(t, "CreateKey", s.CreateKey(t.Context(), k))
+			wantFault(t, "CreateKey", s.CreateKey(t.Context(), k, ""))
 			wantKeys(t, s, text)
 			must(t, s.DeleteKey(t.Context(), "one", oauth.Algorithm(text), 1))
 		})
@@ -74,30 +74,30 @@ func keyHostileText(t *testing.T, s signing.Store) {
 func keyTwice(t *testing.T, s signing.Store) {
 	first, second := key(oauth.ES256, 1), key(oauth.ES256, 1)
 	second.KeyID, second.Sealed = "another", []byte("another")
-	must(t, s.CreateKey(t.Context(), first))
-	wantError(t, "the second CreateKey", s.CreateKey(t.Context(), second), signing.ErrExists)
+	must(t, s.CreateKey(t.Context(), first, ""))
+	wantError(t, "the second CreateKey", s.CreateKey(t.Context(), second, ""), signing.ErrExists)
 	wantKeys(t, s, "one", first)
 }
 
 func deleteKey(t *testing.T, s signing.Store) {
 	keys := []*signing.SealedKey{key(oauth.ES256, 1), key(oauth.ES256, 2), key(oauth.RS256, 1)}
 	for _, k := range keys {
-		must(t, s.CreateKey(t.Context(), k))
+		must(t, s.CreateKey(t.Context(), k, ""))
 	}
 	for range 2 {
 		must(t, s.DeleteKey(t.Context(), "one", oauth.ES256, 1))
 		wantKeys(t, s, "one", keys[1:]...)
 	}
-	must(t, s.CreateKey(t.Context(), keys[0]))
+	must(t, s.CreateKey(t.Context(), keys[0], ""))
 	wantKeys(t, s, "one", keys...)
 }
 
 func keyTenants(t *testing.T, s signing.Store) {
 	here, there := key(oauth.ES256, 1), key(oauth.ES256, 1)
 	there.Tenant, there.KeyID = "two", "another"
-	must(t, s.CreateKey(t.Context(), here))
+	must(t, s.CreateKey(t.Context(), here, ""))
 	wantKeys(t, s, "two")
-	must(t, s.CreateKey(t.Context(), there))
+	must(t, s.CreateKey(t.Context(), there, ""))
 	wantKeys(t, s, "one", here)
 	wantKeys(t, s, "two", there)
 	must(t, s.DeleteKey(t.Context(), "two", oauth.ES256, 1))
@@ -107,11 +107,11 @@ func keyTenants(t *testing.T, s signing.Store) {
 
 func keyCancelled(t *testing.T, s signing.Store) {
 	k := key(oauth.ES256, 1)
-	must(t, s.CreateKey(t.Context(), k))
+	must(t, s.CreateKey(t.Context(), k, ""))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, call := range map[string]func() error{
-		"CreateKey": func() error { return s.CreateKey(ctx, key(oauth.ES256, 2)) },
+		"CreateKey": func() error { return s.CreateKey(ctx, key(oauth.ES256, 2), "") },
 		"Keys":      func() error { _, err := s.Keys(ctx, "one"); return err },
 		"DeleteKey": func() error { return s.DeleteKey(ctx, "one", oauth.ES256, 1) },
 	} {
@@ -125,7 +125,7 @@ func parallelKeys(t *testing.T, s signing.Store) {
 	errs := inParallel(rivals, func(i int) error {
 		keys[i] = key(oauth.ES256, 1)
 		keys[i].KeyID = fmt.Sprint("rival ", i)
-		return s.CreateKey(t.Context(), keys[i])
+		return s.CreateKey(t.Context(), keys[i], "")
 	})
 	wantKeys(t, s, "one", keys[onlySuccess(t, errs, signing.ErrExists)])
 }

@@ -52,6 +52,13 @@ func Run(t *testing.T, open func(t *testing.T) registration.Store) {
 // at is a time as the registry makes it: UTC, in microseconds.
 var at = time.Date(2026, 11, 23, 9, 8, 7, 654321000, time.UTC)
 
+// act is what a change is that is not about the trail.
+var act = actAt(at)
+
+func actAt(at time.Time) registration.Act {
+	return registration.Act{At: at, Actor: registration.ActorOperator}
+}
+
 func minimal(id string) *registration.Client {
 	return &registration.Client{
 		Tenant: "one", ID: id,
@@ -98,6 +105,7 @@ func full(id string) *registration.Client {
 	c.SecretDigest = digest("secret of " + id)
 	c.CreatedFrom = netip.MustParseAddr("2001:db8::7")
 	c.CreatedAgent = "Client/1.0 (Ünïcode)"
+	c.CreatedTrace = "0123456789abcdef0123456789abcdef"
 	c.UpdatedAt = at.Add(time.Microsecond)
 	c.Version = 1 << 40
 	return c
@@ -180,13 +188,13 @@ func tenants(t *testing.T, s registration.Store) {
 	wantStored(t, s, there)
 
 	there.Metadata.ClientName = "changed"
-	must(t, s.Update(t.Context(), there))
-	must(t, s.RevokeAccessToken(t.Context(), there.Tenant, there.ID, here.AccessTokenDigest))
+	must(t, s.Update(t.Context(), there, act))
+	must(t, s.RevokeAccessToken(t.Context(), there.Tenant, there.ID, here.AccessTokenDigest, act))
 	there.AccessTokenDigest, there.Version = nil, there.Version+1
 	wantStored(t, s, here)
 	wantStored(t, s, there)
 
-	must(t, s.Delete(t.Context(), there.Tenant, there.ID))
+	must(t, s.Delete(t.Context(), there.Tenant, there.ID, act))
 	wantAbsent(t, s, there)
 	wantStored(t, s, here)
 }
@@ -200,9 +208,9 @@ func absent(t *testing.T, s registration.Store) {
 		t.Run(name, func(t *testing.T) {
 			c := minimal(id)
 			wantAbsent(t, s, c)
-			wantError(t, "Update", s.Update(t.Context(), c), registration.ErrConflict)
-			wantError(t, "Delete", s.Delete(t.Context(), c.Tenant, c.ID), registration.ErrNotFound)
-			must(t, s.RevokeAccessToken(t.Context(), c.Tenant, c.ID, c.AccessTokenDigest))
+			wantError(t, "Update", s.Update(t.Context(), c, act), registration.ErrConflict)
+			wantError(t, "Delete", s.Delete(t.Context(), c.Tenant, c.ID, act), registration.ErrNotFound)
+			must(t, s.RevokeAccessToken(t.Context(), c.Tenant, c.ID, c.AccessTokenDigest, act))
 		})
 	}
 	t.Run("a key that is not text", func(t *testing.T) {
@@ -226,8 +234,9 @@ func update(t *testing.T, s registration.Store) {
 			to.Version = c.Version
 			to.UpdatedAt = at.Add(time.Hour)
 			to.CreatedAt, to.CreatedAgent, to.CreatedFrom = at.Add(time.Hour), "another", netip.MustParseAddr("192.0.2.9")
+			to.CreatedTrace = "another"
 			to.Origin, to.Owner = "another", "another"
-			must(t, s.Update(t.Context(), to))
+			must(t, s.Update(t.Context(), to, act))
 			if to.Version != c.Version+1 {
 				t.Errorf("Update left version %d in the client, want %d", to.Version, c.Version+1)
 			}
@@ -245,15 +254,15 @@ func updateStale(t *testing.T, s registration.Store) {
 	for _, version := range []int64{0, 2, -1} {
 		stale := full(c.ID)
 		stale.Version = version
-		wantError(t, fmt.Sprintf("Update of version %d", version), s.Update(t.Context(), stale), registration.ErrConflict)
+		wantError(t, fmt.Sprintf("Update of version %d", version), s.Update(t.Context(), stale, act), registration.ErrConflict)
 		if stale.Version != version {
 			t.Errorf("a refused Update left version %d in the client, want %d", stale.Version, version)
 		}
 	}
 	wantStored(t, s, c)
 
-	must(t, s.Delete(t.Context(), c.Tenant, c.ID))
-	wantError(t, "Update of a deleted client", s.Update(t.Context(), c), registration.ErrConflict)
+	must(t, s.Delete(t.Context(), c.Tenant, c.ID, act))
+	wantError(t, "Update of a deleted client", s.Update(t.Context(), c, act), registration.ErrConflict)
 	wantAbsent(t, s, c)
 }
 
@@ -261,17 +270,17 @@ func revoke(t *testing.T, s registration.Store) {
 	c := full("c_revoke")
 	mustCreate(t, s, c)
 	for _, other := range []credential.Digest{nil, {}, digest("another"), c.SecretDigest, c.AccessTokenDigest[:31]} {
-		must(t, s.RevokeAccessToken(t.Context(), c.Tenant, c.ID, other))
+		must(t, s.RevokeAccessToken(t.Context(), c.Tenant, c.ID, other, act))
 	}
 	wantStored(t, s, c)
 
 	token := c.AccessTokenDigest
-	must(t, s.RevokeAccessToken(t.Context(), c.Tenant, c.ID, token))
+	must(t, s.RevokeAccessToken(t.Context(), c.Tenant, c.ID, token, act))
 	c.AccessTokenDigest, c.Version = nil, c.Version+1
 	wantStored(t, s, c)
 
-	must(t, s.RevokeAccessToken(t.Context(), c.Tenant, c.ID, token))
-	must(t, s.RevokeAccessToken(t.Context(), c.Tenant, c.ID, nil))
+	must(t, s.RevokeAccessToken(t.Context(), c.Tenant, c.ID, token, act))
+	must(t, s.RevokeAccessToken(t.Context(), c.Tenant, c.ID, nil, act))
 	wantStored(t, s, c)
 }
 
@@ -281,12 +290,12 @@ func status(t *testing.T, s registration.Store) {
 	mustCreate(t, s, bystander)
 	for i, to := range []registration.Status{registration.StatusSuspended, registration.StatusSuspended, registration.StatusActive} {
 		c.Status, c.UpdatedAt, c.Version = to, at.Add(time.Duration(i)*time.Hour), c.Version+1
-		must(t, s.SetStatus(t.Context(), c.Tenant, c.ID, to, c.UpdatedAt))
+		must(t, s.SetStatus(t.Context(), c.Tenant, c.ID, to, actAt(c.UpdatedAt)))
 		wantStored(t, s, c)
 	}
 	wantStored(t, s, bystander)
 	for _, other := range []struct{ tenant, id string }{{"one", "c_none"}, {"two", c.ID}, {"one", "c_\xff"}} {
-		err := s.SetStatus(t.Context(), other.tenant, other.id, registration.StatusSuspended, at)
+		err := s.SetStatus(t.Context(), other.tenant, other.id, registration.StatusSuspended, act)
 		wantError(t, "SetStatus of "+other.id, err, registration.ErrNotFound)
 	}
 	wantStored(t, s, c)
@@ -295,7 +304,7 @@ func status(t *testing.T, s registration.Store) {
 	suspended.Status = registration.StatusSuspended
 	mustCreate(t, s, suspended)
 	changed := full(suspended.ID)
-	must(t, s.Update(t.Context(), changed))
+	must(t, s.Update(t.Context(), changed, act))
 	changed.Status = registration.StatusSuspended
 	wantStored(t, s, changed)
 }
@@ -304,9 +313,9 @@ func deleteTwice(t *testing.T, s registration.Store) {
 	c, bystander := full("c_delete"), full("c_stays")
 	mustCreate(t, s, c)
 	mustCreate(t, s, bystander)
-	must(t, s.Delete(t.Context(), c.Tenant, c.ID))
+	must(t, s.Delete(t.Context(), c.Tenant, c.ID, act))
 	wantAbsent(t, s, c)
-	wantError(t, "the second Delete", s.Delete(t.Context(), c.Tenant, c.ID), registration.ErrNotFound)
+	wantError(t, "the second Delete", s.Delete(t.Context(), c.Tenant, c.ID, act), registration.ErrNotFound)
 	wantStored(t, s, bystander)
 	mustCreate(t, s, c)
 	wantStored(t, s, c)
@@ -322,9 +331,9 @@ func cancelled(t *testing.T, s registration.Store) {
 	for name, call := range map[string]func() error{
 		"Create": func() error { return s.Create(ctx, minimal("c_never")) },
 		"Find":   func() error { _, err := s.Find(ctx, c.Tenant, c.ID); return err },
-		"Update": func() error { return s.Update(ctx, changed) },
-		"Revoke": func() error { return s.RevokeAccessToken(ctx, c.Tenant, c.ID, c.AccessTokenDigest) },
-		"Delete": func() error { return s.Delete(ctx, c.Tenant, c.ID) },
+		"Update": func() error { return s.Update(ctx, changed, act) },
+		"Revoke": func() error { return s.RevokeAccessToken(ctx, c.Tenant, c.ID, c.AccessTokenDigest, act) },
+		"Delete": func() error { return s.Delete(ctx, c.Tenant, c.ID, act) },
 	} {
 		wantError(t, name, call(), context.Canceled)
 	}
@@ -347,7 +356,7 @@ func parallelUpdates(t *testing.T, s registration.Store) {
 	errs := inParallel(writers, func(i int) error {
 		rivals[i] = minimal(c.ID)
 		rivals[i].Metadata.ClientName = fmt.Sprint("rival ", i)
-		return s.Update(t.Context(), rivals[i])
+		return s.Update(t.Context(), rivals[i], act)
 	})
 	winner := onlySuccess(t, errs, registration.ErrConflict)
 	wantStored(t, s, rivals[winner])
@@ -383,7 +392,7 @@ func parallelCreatesOfOne(t *testing.T, s registration.Store) {
 func parallelDeletes(t *testing.T, s registration.Store) {
 	c := minimal("c_contended")
 	mustCreate(t, s, c)
-	errs := inParallel(20, func(int) error { return s.Delete(t.Context(), c.Tenant, c.ID) })
+	errs := inParallel(20, func(int) error { return s.Delete(t.Context(), c.Tenant, c.ID, act) })
 	onlySuccess(t, errs, registration.ErrNotFound)
 	wantAbsent(t, s, c)
 }
