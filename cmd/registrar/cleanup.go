@@ -28,17 +28,19 @@ const (
 type cleanup struct {
 	store  *store.Store
 	tenant string
-	log    *slog.Logger
+	// retention is how long the audit trail is kept; 0: for ever.
+	retention time.Duration
+	log       *slog.Logger
 	// holder names this process among those that share the database.
 	holder string
 	// stop ends it, and waits until it has ended.
 	stop func()
 }
 
-func newCleanup(db *store.Store, tenant string, log *slog.Logger) *cleanup {
+func newCleanup(db *store.Store, tenant string, retention time.Duration, log *slog.Logger) *cleanup {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	c := &cleanup{store: db, tenant: tenant, log: log, holder: rand.Text(), stop: func() { cancel(); running.Wait() }}
+	c := &cleanup{store: db, tenant: tenant, retention: retention, log: log, holder: rand.Text(), stop: func() { cancel(); running.Wait() }}
 	running.Go(func() { c.run(ctx) })
 	return c
 }
@@ -68,6 +70,7 @@ func (c *cleanup) once(ctx context.Context, now time.Time) error {
 		func() (int64, error) {
 			return c.store.DeleteUnusedUpstreamTokens(ctx, c.tenant, now.Add(-upstreamUnused), cleanupBatch)
 		},
+		func() (int64, error) { return c.trimTrail(ctx, now) },
 	} {
 		if mine, err := c.empty(ctx, now, remove); err != nil || !mine {
 			return err
@@ -90,4 +93,12 @@ func (c *cleanup) empty(ctx context.Context, now time.Time, remove func() (int64
 		}
 	}
 	return true, nil
+}
+
+// trimTrail removes a batch of the entries that were kept for long enough.
+func (c *cleanup) trimTrail(ctx context.Context, now time.Time) (int64, error) {
+	if c.retention == 0 {
+		return 0, nil
+	}
+	return c.store.DeleteEntries(ctx, c.tenant, now.Add(-c.retention), cleanupBatch)
 }

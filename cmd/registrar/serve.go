@@ -71,11 +71,14 @@ func (p *process) serve(ctx context.Context, migrate bool) error {
 	if err != nil {
 		return err
 	}
+	trail := newTrail(db, options.Tenant.ID, log)
+	defer trail.stop()
+	options.CountRefusal = trail.countRefusal
 	handler, err := httpapi.New(options)
 	if err != nil {
 		return err
 	}
-	cleaner := newCleanup(db, options.Tenant.ID, log)
+	cleaner := newCleanup(db, options.Tenant.ID, settings.AuditRetention, log)
 	defer cleaner.stop()
 	return p.listen(ctx, settings, log, db, handler)
 }

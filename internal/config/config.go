@@ -61,6 +61,8 @@ type Config struct {
 	Envelope Envelope   `env:"ENVELOPE" envDefault:"negotiated"`
 	MaxBody  BodySize   `env:"MAX_BODY" envDefault:"65536"`
 	LogLevel slog.Level `env:"LOG_LEVEL" envDefault:"info"`
+	// AuditRetention is how long the audit trail is kept; 0: for ever.
+	AuditRetention time.Duration `env:"AUDIT_RETENTION" envDefault:"8760h"`
 
 	// SecretKey may be empty with SQLite: see [Config.SecretKeyFile].
 	SecretKey SecretKey `env:"SECRET_KEY"`

@@ -51,6 +51,7 @@ func (c *Config) serverChecks() []check {
 		{c.RedisURL != "" && !hasScheme(c.RedisURL, "redis", "rediss", "unix"), "REDIS_URL", "it must begin with redis://, rediss:// or unix://"},
 		{!all(c.origins(), isOrigin), "CORS_ORIGINS", "it must be none, or each must be * or an origin such as https://app.example"},
 		{c.Envelope != EnvelopeNegotiated && c.Envelope != EnvelopeAlways, "ENVELOPE", "it must be negotiated or always"},
+		{c.AuditRetention < 0, "AUDIT_RETENTION", "it must be a duration such as 8760h, or 0 for ever"},
 	}
 }
 

@@ -33,6 +33,9 @@ type Options struct {
 	// Refused is told of every refused registration; its error, if any, is the answer
 	// instead of the refusal.
 	Refused func(ctx context.Context, from netip.Addr) error
+	// CountRefusal is told of every refused registration as well, and why, once its answer
+	// stands; the reason holds nothing that the client sent.
+	CountRefusal func(by registration.Access, reason string)
 	// Ready returns an error while the store cannot serve.
 	Ready func(ctx context.Context) error
 	// TrustedProxies are the peers whose X-Forwarded-For counts.

@@ -32,24 +32,37 @@ func (s *server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// limitRefusals counts the registrations that are refused for what the client sent: they
-// have a limit of their own, so that abuse neither is free nor locks out the valid
-// registrations of others behind the same address.
+// limitRefusals counts the registrations that are refused, and holds those that are so for
+// what the client sent to a limit of their own, so that abuse neither is free nor locks out
+// the valid registrations of others behind the same address.
 func (s *server) limitRefusals(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		err := next(c)
-		if op := s.operation(c); err == nil || op == nil || op.id != "registerClient" {
-			return err
-		}
-		if status := answerTo(err).status; status >= 500 || status == http.StatusTooManyRequests {
+		op := s.operation(c)
+		if err == nil || op == nil || op.id != "registerClient" || answerTo(err).status >= 500 {
 			return err
 		}
 		ctx := c.Request().Context()
-		if limited := s.Refused(ctx, exchangeOf(ctx).access.From); limited != nil {
-			return limited
+		access := exchangeOf(ctx).access
+		if answerTo(err).status != http.StatusTooManyRequests {
+			err = cmp.Or(s.Refused(ctx, access.From), err)
 		}
+		s.CountRefusal(access, op.reason(answerTo(err)))
 		return err
 	}
+}
+
+// reason is the code of a refusal with the member that is at fault, where that is one of the
+// contract and so no text of the client's.
+func (op *operation) reason(a answer) string {
+	member, _, _ := strings.Cut(a.description, ":")
+	if end := strings.IndexAny(member, "[.#"); end >= 0 {
+		member = member[:end]
+	}
+	if !op.members[member] {
+		return string(a.code)
+	}
+	return string(a.code) + ": " + member
 }
 
 // operation returns what the contract says of the routed request, nil where the router
