@@ -222,8 +222,14 @@ func decoded(t *testing.T, value object) object {
 	return result
 }
 
-// rows is what the database holds of the clients, column by column.
+// rows is what the database holds of the clients.
 func (s *server) rows(t *testing.T) []map[string]any {
+	t.Helper()
+	return s.rowsOf(t, "clients")
+}
+
+// rowsOf is what the database holds in the table, column by column.
+func (s *server) rowsOf(t *testing.T, table string) []map[string]any {
 	t.Helper()
 	driver, source := "pgx", s.Database
 	if file, embedded := strings.CutPrefix(s.Database, "sqlite://"); embedded {
@@ -234,7 +240,7 @@ func (s *server) rows(t *testing.T) []map[string]any {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	found, err := db.QueryContext(t.Context(), "SELECT * FROM clients")
+	found, err := db.QueryContext(t.Context(), "SELECT * FROM "+table)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,10 +3,13 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/seed-9c856424/registrar/internal/audit"
 )
 
 // TestSecretsLeakNowhere does everything that a client can do with a secret or a token,
@@ -15,11 +18,14 @@ func TestSecretsLeakNowhere(t *testing.T) {
 	eachStoreWith(t, map[string]string{"REGISTRAR_LOG_LEVEL": "debug"}, func(t *testing.T, s *server) {
 		k := keyring{}
 		exercise(t, s, k)
-		if len(k) < 8 {
+		exerciseGrant(t, s, k)
+		if len(k) < 11 {
 			t.Fatalf("only %d secrets were issued", len(k))
 		}
+		counted := s.awaitCounted(t, audit.RegistrationRefused, 3)
 		k.wantNone(t, "the log", s.Log.String())
 		k.wantNone(t, "the database", fmt.Sprintf("%s", s.rows(t))+s.files(t))
+		k.wantNone(t, "the audit trail", fmt.Sprintf("%s %+v", s.rowsOf(t, "audit_entries"), counted))
 	})
 }
 
@@ -88,6 +94,23 @@ func exercise(t *testing.T, s *server, k keyring) {
 		k.wantNone(t, "the answer to "+r.Method+" "+r.Path, answer.Text+fmt.Sprint(answer.Header))
 		k.keep(answer)
 	}
+}
+
+// exerciseGrant goes the whole way, and uses again what can be used once.
+func exerciseGrant(t *testing.T, s *server, k keyring) {
+	t.Helper()
+	client := k.keep(s.public(t, callback)).str(t, "client_id")
+	v := s.visitor(t)
+	code := v.code(t, authorizationRequest(client, callback, nil))
+	tokens := s.tokens(t, redemption(client, code, nil), nil)
+	for name, secret := range map[string]string{
+		"a code": code, "an access token": tokens.str(t, "access_token"), "a refresh token": tokens.str(t, "refresh_token"),
+	} {
+		k[secret] = name
+	}
+	s.token(t, redemption(client, code, nil), nil)
+	s.token(t, refreshing(client, tokens.str(t, "refresh_token")), nil)
+	v.post(t, "/account/disconnect", url.Values{"client_id": {client}})
 }
 
 // files is what the embedded database has on disk.
