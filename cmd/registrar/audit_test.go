@@ -384,3 +384,27 @@ func TestCleanupTrimsTheTrail(t *testing.T) {
 		})
 	}
 }
+
+// A client that is known by its document has its entries, and so has what was fetched for it.
+func TestAuditOfDocuments(t *testing.T) {
+	eachStoreElsewhere(t, nil, func(t *testing.T, s *server, e *elsewhere) {
+		const nowhere = "https://nowhere.example/client.json"
+		e.answers(docURL, document(docURL, nil))
+		s.documentedTokens(t, docURL, callback)
+		s.visitor(t).get(t, "/oauth/authorize?"+authorizationRequest(nowhere, callback, nil).Encode())
+		s.command(t, "client", "suspend", docURL, nowhere)
+
+		entries := s.trail(t, "--client", docURL)
+		if len(entries) != 2 || entries[0].Action != audit.ClientSuspended || entries[1].Action != audit.ClientRegistered ||
+			!strings.HasPrefix(entries[1].Actor, registration.ActorUser("u_")) || entries[1].TraceID == "" {
+			t.Errorf("the trail holds %+v", entries)
+		}
+		wantTold(t, s.trail(t, "--client", nowhere), "client.suspended by operator")
+		lines := told(s.awaitCounted(t, audit.Fetched("document"), 2))
+		slices.Sort(lines)
+		want := []string{"fetch.document by anonymous succeeded client.example", "fetch.document by anonymous unacceptable nowhere.example"}
+		if !slices.Equal(lines, want) {
+			t.Errorf("the trail says %q, want %q", lines, want)
+		}
+	})
+}

@@ -42,7 +42,7 @@ type outbound struct {
 	now     func() time.Time
 }
 
-func newOutbound(settings *config.Config, limits *gates, outside network) *outbound {
+func newOutbound(settings *config.Config, limits *gates, trail *trail, outside network) *outbound {
 	if outside.now == nil {
 		outside.now = time.Now
 	}
@@ -53,6 +53,7 @@ func newOutbound(settings *config.Config, limits *gates, outside network) *outbo
 			Lookup: outside.lookup, Dial: outside.dial, Roots: outside.roots, Timeout: outside.patience, Now: outside.now,
 			Insecure:    settings.DevelopmentFetch,
 			LimitCaller: limits.fetchCaller, LimitHost: limits.fetchHost,
+			Observe: trail.countFetch,
 		},
 		documents: &fetch.Kind{
 			Name: "document", MaxBytes: registration.MaxDocumentBytes, Media: fetch.JSON,

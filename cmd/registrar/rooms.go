@@ -20,7 +20,7 @@ import (
 )
 
 // assemble puts the rooms behind the API together.
-func assemble(ctx context.Context, settings *config.Config, db *store.Store, limits *gates, outside network, log *slog.Logger) (httpapi.Options, error) {
+func assemble(ctx context.Context, settings *config.Config, db *store.Store, limits *gates, trail *trail, outside network, log *slog.Logger) (httpapi.Options, error) {
 	t := settings.Tenant()
 	sealer, err := newSealer(settings)
 	if err != nil {
@@ -34,7 +34,7 @@ func assemble(ctx context.Context, settings *config.Config, db *store.Store, lim
 	if err != nil {
 		return httpapi.Options{}, err
 	}
-	outbound := newOutbound(settings, limits, outside)
+	outbound := newOutbound(settings, limits, trail, outside)
 	return httpapi.Options{
 		Tenant:   t,
 		Registry: &registration.Service{Store: db, Admit: limits.admit, Readmit: limits.readmit, Now: time.Now, Random: rand.Reader},
@@ -46,6 +46,7 @@ func assemble(ctx context.Context, settings *config.Config, db *store.Store, lim
 		Logo:           outbound.logo,
 		Keys:           func(ctx context.Context) ([]map[string]any, error) { return keys.Public(ctx, t.ID) },
 		Refused:        limits.refused,
+		CountRefusal:   trail.countRefusal,
 		Ready:          db.Ready,
 		TrustedProxies: settings.TrustedProxies,
 		MaxBody:        int64(settings.MaxBody),

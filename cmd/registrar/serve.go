@@ -67,13 +67,12 @@ func (p *process) serve(ctx context.Context, migrate bool) error {
 		return err
 	}
 	defer func() { _ = limits.close() }()
-	options, err := assemble(ctx, settings, db, limits, p.outside, log)
+	trail := newTrail(db, settings.Tenant().ID, log)
+	defer trail.stop()
+	options, err := assemble(ctx, settings, db, limits, trail, p.outside, log)
 	if err != nil {
 		return err
 	}
-	trail := newTrail(db, options.Tenant.ID, log)
-	defer trail.stop()
-	options.CountRefusal = trail.countRefusal
 	handler, err := httpapi.New(options)
 	if err != nil {
 		return err

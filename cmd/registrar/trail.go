@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/seed-9c856424/registrar/internal/audit"
+	"github.com/seed-9c856424/registrar/internal/fetch"
 	"github.com/seed-9c856424/registrar/internal/registration"
 	"github.com/seed-9c856424/registrar/internal/store"
 )
@@ -58,6 +60,17 @@ func (t *trail) flush(ctx context.Context) {
 	if err != nil && !errors.Is(err, context.Canceled) {
 		t.log.WarnContext(ctx, "what was counted for the audit trail was not written", "error", err)
 	}
+}
+
+// maxHostBytes bounds what is kept of a host, which a client chose (RFC 1035 §2.3.4).
+const maxHostBytes = 253
+
+// countFetch is what the guard of fetches tells.
+func (t *trail) countFetch(_ context.Context, e fetch.Event) {
+	host := e.Host[:min(len(e.Host), maxHostBytes)]
+	t.tally.Add(audit.Act{
+		Tenant: t.tenant, Action: audit.Fetched(e.Kind), At: time.Now(), From: e.From, Reason: strings.TrimSpace(e.Outcome + " " + host),
+	})
 }
 
 // countRefusal is what the edge asks for.

@@ -28,13 +28,12 @@ const (
 	KeysRotated Action = "keys.rotated"
 )
 
-// The actions that are counted.
-const (
-	RegistrationRefused Action = "registration.refused"
-	DocumentFetched     Action = "fetch.document"
-	KeysFetched         Action = "fetch.keys"
-	LogoFetched         Action = "fetch.logo"
-)
+// RegistrationRefused is counted.
+const RegistrationRefused Action = "registration.refused"
+
+// Fetched is a fetch of something of this kind, which is counted: fetch.document, of a client's
+// metadata, fetch.keys or fetch.logo.
+func Fetched(kind string) Action { return Action("fetch." + kind) }
 
 // Anonymous is the actor of what needs no credentials.
 const Anonymous = "anonymous"

@@ -47,7 +47,7 @@ func TestTallyCountsWhatIsAlike(t *testing.T) {
 		{"from another address", func(a *Act) { a.From = netip.MustParseAddr("192.0.2.2") }, false},
 		{"from nowhere", func(a *Act) { a.From = netip.Addr{} }, false},
 		{"for another reason", func(a *Act) { a.Reason = "rate_limit_exceeded" }, false},
-		{"another action", func(a *Act) { a.Action = LogoFetched }, false},
+		{"another action", func(a *Act) { a.Action = Fetched("logo") }, false},
 		{"in another tenant", func(a *Act) { a.Tenant = "two" }, false},
 	}
 	for _, c := range cases {
