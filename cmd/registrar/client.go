@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,15 +45,7 @@ func (p *process) setStatus(ctx context.Context, ids []string, status registrati
 	}
 	defer db.Close()
 	registry := &registration.Service{Store: db, Now: time.Now}
-	var faults []error
-	for _, id := range ids {
-		if err := registry.SetStatus(ctx, tenant.DefaultID, id, status, registration.ActorOperator); err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", id, err))
-			continue
-		}
-		if _, err := fmt.Fprintf(p.out, "%s is %s\n", id, status); err != nil {
-			return err
-		}
-	}
-	return errors.Join(faults...)
+	return p.each(ids, string(status), func(id string) error {
+		return registry.SetStatus(ctx, tenant.DefaultID, id, status, registration.ActorOperator)
+	})
 }

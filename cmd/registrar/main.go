@@ -44,7 +44,7 @@ func (p *process) run(ctx context.Context, args []string) error {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(serveCommand(p), migrateCommand(p), versionCommand(p), healthcheckCommand(p), configCommand(p), auditCommand(p), clientCommand(p), keysCommand(p), userCommand(p))
+	root.AddCommand(serveCommand(p), migrateCommand(p), versionCommand(p), healthcheckCommand(p), configCommand(p), auditCommand(p), clientCommand(p), keysCommand(p), tokenCommand(p), userCommand(p))
 	root.SetArgs(args)
 	root.SetOut(p.out)
 	root.SetErr(p.log)

@@ -230,10 +230,10 @@ type AuthorizationServerMetadata struct {
 	// Example: http://localhost:8080/oauth/jwks
 	JwksURI string `json:"jwks_uri"`
 
-	// RegistrationEndpoint Where clients register (RFC 7591 §3).
+	// RegistrationEndpoint Where clients register (RFC 7591 §3); absent where nobody can.
 	//
 	// Example: http://localhost:8080/oauth/register
-	RegistrationEndpoint string `json:"registration_endpoint"`
+	RegistrationEndpoint *string `json:"registration_endpoint,omitempty"`
 
 	// ResponseModesSupported Always `query`.
 	//
@@ -911,10 +911,10 @@ type OpenIDProviderMetadata struct {
 	// Example: ["none","login","consent","select_account"]
 	PromptValuesSupported []string `json:"prompt_values_supported,omitempty"`
 
-	// RegistrationEndpoint Where clients register (RFC 7591 §3).
+	// RegistrationEndpoint Where clients register (RFC 7591 §3); absent where nobody can.
 	//
 	// Example: http://localhost:8080/oauth/register
-	RegistrationEndpoint string `json:"registration_endpoint"`
+	RegistrationEndpoint *string `json:"registration_endpoint,omitempty"`
 
 	// RequestURIParameterSupported Always false; it counts as true when omitted.
 	//
@@ -1227,6 +1227,9 @@ type ContentTooLarge = Problem
 
 // Healthy The state of the process.
 type Healthy = Health
+
+// InitialTokenRefused An OAuth error (RFC 7591 §3.2.2, RFC 6750 §3).
+type InitialTokenRefused = OAuthError
 
 // Introspected What a token is worth (RFC 7662 §2.2).
 type Introspected = Introspection
@@ -2119,6 +2122,17 @@ type HealthyJSONResponse struct {
 	Body Health
 
 	Headers HealthyResponseHeaders
+}
+
+type InitialTokenRefusedResponseHeaders struct {
+	CacheControl    string
+	Pragma          string
+	WWWAuthenticate string
+}
+type InitialTokenRefusedJSONResponse struct {
+	Body OAuthError
+
+	Headers InitialTokenRefusedResponseHeaders
 }
 
 type IntrospectedResponseHeaders struct {
@@ -4274,6 +4288,41 @@ func (response RegisterClient400JSONResponse) VisitRegisterClientResponse(w http
 	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
 	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
 	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterClient401JSONResponse struct {
+	InitialTokenRefusedJSONResponse
+}
+
+func (response RegisterClient401JSONResponse) VisitRegisterClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RegisterClient404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RegisterClient404ApplicationProblemPlusJSONResponse) VisitRegisterClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
 	_, err := buf.WriteTo(w)
 	return err
 }

@@ -233,10 +233,10 @@ type AuthorizationServerMetadata struct {
 	// Example: http://localhost:8080/oauth/jwks
 	JwksURI string `json:"jwks_uri"`
 
-	// RegistrationEndpoint Where clients register (RFC 7591 §3).
+	// RegistrationEndpoint Where clients register (RFC 7591 §3); absent where nobody can.
 	//
 	// Example: http://localhost:8080/oauth/register
-	RegistrationEndpoint string `json:"registration_endpoint"`
+	RegistrationEndpoint *string `json:"registration_endpoint,omitempty"`
 
 	// ResponseModesSupported Always `query`.
 	//
@@ -917,10 +917,10 @@ type OpenIDProviderMetadata struct {
 	// Example: ["none","login","consent","select_account"]
 	PromptValuesSupported []string `json:"prompt_values_supported,omitempty"`
 
-	// RegistrationEndpoint Where clients register (RFC 7591 §3).
+	// RegistrationEndpoint Where clients register (RFC 7591 §3); absent where nobody can.
 	//
 	// Example: http://localhost:8080/oauth/register
-	RegistrationEndpoint string `json:"registration_endpoint"`
+	RegistrationEndpoint *string `json:"registration_endpoint,omitempty"`
 
 	// RequestURIParameterSupported Always false; it counts as true when omitted.
 	//
@@ -1233,6 +1233,9 @@ type ContentTooLarge = Problem
 
 // Healthy The state of the process.
 type Healthy = Health
+
+// InitialTokenRefused An OAuth error (RFC 7591 §3.2.2, RFC 6750 §3).
+type InitialTokenRefused = OAuthError
 
 // Introspected What a token is worth (RFC 7662 §2.2).
 type Introspected = Introspection
@@ -2785,14 +2788,17 @@ type ClientInterface interface {
 	// RegisterClientWithBody Register a client
 	//
 	// Creates a client and returns its identifier, its credentials and all that was registered,
-	// the defaults that were applied included (RFC 7591 §3.1, §3.2.1). No authentication.
+	// the defaults that were applied included (RFC 7591 §3.1, §3.2.1). Where registration is
+	// open no credentials are needed; where it is not, an initial access token is, or there is
+	// nothing at this address. A token that is presented must be valid in any case.
 	//
 	// The client belongs to the tenant, can obtain only the scopes that it registered, and may use
 	// only `authorization_code` and `refresh_token`. Members that the server assigns
 	// (`client_id`, `client_secret`, `client_id_issued_at`, `client_secret_expires_at`,
 	// `registration_access_token`, `registration_client_uri`) are ignored in the request.
 	//
-	// Registrations are limited per client address, refused requests too.
+	// Registrations are limited per client address, or by the uses of the initial access token;
+	// refused requests are limited too.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2802,14 +2808,17 @@ type ClientInterface interface {
 	// RegisterClient Register a client
 	//
 	// Creates a client and returns its identifier, its credentials and all that was registered,
-	// the defaults that were applied included (RFC 7591 §3.1, §3.2.1). No authentication.
+	// the defaults that were applied included (RFC 7591 §3.1, §3.2.1). Where registration is
+	// open no credentials are needed; where it is not, an initial access token is, or there is
+	// nothing at this address. A token that is presented must be valid in any case.
 	//
 	// The client belongs to the tenant, can obtain only the scopes that it registered, and may use
 	// only `authorization_code` and `refresh_token`. Members that the server assigns
 	// (`client_id`, `client_secret`, `client_id_issued_at`, `client_secret_expires_at`,
 	// `registration_access_token`, `registration_client_uri`) are ignored in the request.
 	//
-	// Registrations are limited per client address, refused requests too.
+	// Registrations are limited per client address, or by the uses of the initial access token;
+	// refused requests are limited too.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3369,14 +3378,17 @@ func (c *Client) ShowLogo(ctx context.Context, params *ShowLogoParams, reqEditor
 // RegisterClientWithBody Register a client
 //
 // Creates a client and returns its identifier, its credentials and all that was registered,
-// the defaults that were applied included (RFC 7591 §3.1, §3.2.1). No authentication.
+// the defaults that were applied included (RFC 7591 §3.1, §3.2.1). Where registration is
+// open no credentials are needed; where it is not, an initial access token is, or there is
+// nothing at this address. A token that is presented must be valid in any case.
 //
 // The client belongs to the tenant, can obtain only the scopes that it registered, and may use
 // only `authorization_code` and `refresh_token`. Members that the server assigns
 // (`client_id`, `client_secret`, `client_id_issued_at`, `client_secret_expires_at`,
 // `registration_access_token`, `registration_client_uri`) are ignored in the request.
 //
-// Registrations are limited per client address, refused requests too.
+// Registrations are limited per client address, or by the uses of the initial access token;
+// refused requests are limited too.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3396,14 +3408,17 @@ func (c *Client) RegisterClientWithBody(ctx context.Context, contentType string,
 // RegisterClient Register a client
 //
 // Creates a client and returns its identifier, its credentials and all that was registered,
-// the defaults that were applied included (RFC 7591 §3.1, §3.2.1). No authentication.
+// the defaults that were applied included (RFC 7591 §3.1, §3.2.1). Where registration is
+// open no credentials are needed; where it is not, an initial access token is, or there is
+// nothing at this address. A token that is presented must be valid in any case.
 //
 // The client belongs to the tenant, can obtain only the scopes that it registered, and may use
 // only `authorization_code` and `refresh_token`. Members that the server assigns
 // (`client_id`, `client_secret`, `client_id_issued_at`, `client_secret_expires_at`,
 // `registration_access_token`, `registration_client_uri`) are ignored in the request.
 //
-// Registrations are limited per client address, refused requests too.
+// Registrations are limited per client address, or by the uses of the initial access token;
+// refused requests are limited too.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -5143,14 +5158,17 @@ type ClientWithResponsesInterface interface {
 	// RegisterClientWithBodyWithResponse Register a client
 	//
 	// Creates a client and returns its identifier, its credentials and all that was registered,
-	// the defaults that were applied included (RFC 7591 §3.1, §3.2.1). No authentication.
+	// the defaults that were applied included (RFC 7591 §3.1, §3.2.1). Where registration is
+	// open no credentials are needed; where it is not, an initial access token is, or there is
+	// nothing at this address. A token that is presented must be valid in any case.
 	//
 	// The client belongs to the tenant, can obtain only the scopes that it registered, and may use
 	// only `authorization_code` and `refresh_token`. Members that the server assigns
 	// (`client_id`, `client_secret`, `client_id_issued_at`, `client_secret_expires_at`,
 	// `registration_access_token`, `registration_client_uri`) are ignored in the request.
 	//
-	// Registrations are limited per client address, refused requests too.
+	// Registrations are limited per client address, or by the uses of the initial access token;
+	// refused requests are limited too.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5160,14 +5178,17 @@ type ClientWithResponsesInterface interface {
 	// RegisterClientWithResponse Register a client
 	//
 	// Creates a client and returns its identifier, its credentials and all that was registered,
-	// the defaults that were applied included (RFC 7591 §3.1, §3.2.1). No authentication.
+	// the defaults that were applied included (RFC 7591 §3.1, §3.2.1). Where registration is
+	// open no credentials are needed; where it is not, an initial access token is, or there is
+	// nothing at this address. A token that is presented must be valid in any case.
 	//
 	// The client belongs to the tenant, can obtain only the scopes that it registered, and may use
 	// only `authorization_code` and `refresh_token`. Members that the server assigns
 	// (`client_id`, `client_secret`, `client_id_issued_at`, `client_secret_expires_at`,
 	// `registration_access_token`, `registration_client_uri`) are ignored in the request.
 	//
-	// Registrations are limited per client address, refused requests too.
+	// Registrations are limited per client address, or by the uses of the initial access token;
+	// refused requests are limited too.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6753,6 +6774,13 @@ type RegisterClientResponse400Headers struct {
 	Pragma       string
 }
 
+// RegisterClientResponse401Headers the declared response headers of an HTTP 401 response for RegisterClient
+type RegisterClientResponse401Headers struct {
+	CacheControl    string
+	Pragma          string
+	WWWAuthenticate string
+}
+
 // RegisterClientResponse413Headers the declared response headers of an HTTP 413 response for RegisterClient
 type RegisterClientResponse413Headers struct {
 	CacheControl string
@@ -6796,6 +6824,10 @@ type RegisterClientResponse struct {
 	ApplicationVndRegistrarEnvelopeJSON201 *RegisteredApplicationVndRegistrarEnvelopePlusJSON
 	// JSON400 the response for an HTTP 400 `application/json` response
 	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *InitialTokenRefused
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *ContentTooLarge
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -6810,6 +6842,8 @@ type RegisterClientResponse struct {
 	Headers201 *RegisterClientResponse201Headers
 	// Headers400 the parsed response headers for an HTTP 400 response
 	Headers400 *RegisterClientResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RegisterClientResponse401Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
 	Headers413 *RegisterClientResponse413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
@@ -6835,6 +6869,16 @@ func (r RegisterClientResponse) GetApplicationVndRegistrarEnvelopeJSON201() *Reg
 // GetJSON400 returns the response for an HTTP 400 `application/json` response
 func (r RegisterClientResponse) GetJSON400() *BadRequest {
 	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r RegisterClientResponse) GetJSON401() *InitialTokenRefused {
+	return r.JSON401
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r RegisterClientResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
 }
 
 // GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
@@ -8301,14 +8345,17 @@ func (c *ClientWithResponses) ShowLogoWithResponse(ctx context.Context, params *
 // RegisterClientWithBodyWithResponse Register a client
 //
 // Creates a client and returns its identifier, its credentials and all that was registered,
-// the defaults that were applied included (RFC 7591 §3.1, §3.2.1). No authentication.
+// the defaults that were applied included (RFC 7591 §3.1, §3.2.1). Where registration is
+// open no credentials are needed; where it is not, an initial access token is, or there is
+// nothing at this address. A token that is presented must be valid in any case.
 //
 // The client belongs to the tenant, can obtain only the scopes that it registered, and may use
 // only `authorization_code` and `refresh_token`. Members that the server assigns
 // (`client_id`, `client_secret`, `client_id_issued_at`, `client_secret_expires_at`,
 // `registration_access_token`, `registration_client_uri`) are ignored in the request.
 //
-// Registrations are limited per client address, refused requests too.
+// Registrations are limited per client address, or by the uses of the initial access token;
+// refused requests are limited too.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8324,14 +8371,17 @@ func (c *ClientWithResponses) RegisterClientWithBodyWithResponse(ctx context.Con
 // RegisterClientWithResponse Register a client
 //
 // Creates a client and returns its identifier, its credentials and all that was registered,
-// the defaults that were applied included (RFC 7591 §3.1, §3.2.1). No authentication.
+// the defaults that were applied included (RFC 7591 §3.1, §3.2.1). Where registration is
+// open no credentials are needed; where it is not, an initial access token is, or there is
+// nothing at this address. A token that is presented must be valid in any case.
 //
 // The client belongs to the tenant, can obtain only the scopes that it registered, and may use
 // only `authorization_code` and `refresh_token`. Members that the server assigns
 // (`client_id`, `client_secret`, `client_id_issued_at`, `client_secret_expires_at`,
 // `registration_access_token`, `registration_client_uri`) are ignored in the request.
 //
-// Registrations are limited per client address, refused requests too.
+// Registrations are limited per client address, or by the uses of the initial access token;
+// refused requests are limited too.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -10663,6 +10713,20 @@ func ParseRegisterClientResponse(rsp *http.Response) (*RegisterClientResponse, e
 		}
 		response.JSON400 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest InitialTokenRefused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest ContentTooLarge
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -10749,6 +10813,30 @@ func ParseRegisterClientResponse(rsp *http.Response) (*RegisterClientResponse, e
 			headers.Pragma = value
 		}
 		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers RegisterClientResponse401Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
 	case rsp.StatusCode == 413:
 		var headers RegisterClientResponse413Headers
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {

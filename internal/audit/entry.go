@@ -26,6 +26,10 @@ const (
 	// (RFC 6749 §4.1.2, RFC 9700 §4.14.2).
 	GrantReused Action = "grant.reused"
 	KeysRotated Action = "keys.rotated"
+	// InitialTokenIssued and InitialTokenRevoked are about an initial access token (RFC 7591
+	// §3), whose id is the reason.
+	InitialTokenIssued  Action = "initial_token.issued"
+	InitialTokenRevoked Action = "initial_token.revoked"
 )
 
 // RegistrationRefused is counted.
@@ -35,8 +39,12 @@ const RegistrationRefused Action = "registration.refused"
 // metadata, fetch.keys or fetch.logo.
 func Fetched(kind string) Action { return Action("fetch." + kind) }
 
-// Anonymous is the actor of what needs no credentials.
-const Anonymous = "anonymous"
+// Anonymous is the actor of what needs no credentials, and one who registers with an initial
+// access token is known by its id behind InitialToken.
+const (
+	Anonymous    = "anonymous"
+	InitialToken = "initial access token "
+)
 
 // Entry is one act, or all alike within a minute. What is empty is not known or not the case.
 type Entry struct {

@@ -36,10 +36,10 @@ type Config struct {
 	DatabaseURL string `env:"DATABASE_URL" envDefault:"sqlite://registrar.db"`
 	RedisURL    string `env:"REDIS_URL"`
 
-	RegistrationMode string  `env:"REGISTRATION_MODE" envDefault:"open"`
-	RegistrationRate Rate    `env:"REGISTRATION_RATE" envDefault:"10/1h"`
-	SharedEgress     Egress  `env:"SHARED_EGRESS"`
-	TrustedProxies   Proxies `env:"TRUSTED_PROXIES"`
+	RegistrationMode tenant.RegistrationMode `env:"REGISTRATION_MODE" envDefault:"open"`
+	RegistrationRate Rate                    `env:"REGISTRATION_RATE" envDefault:"10/1h"`
+	SharedEgress     Egress                  `env:"SHARED_EGRESS"`
+	TrustedProxies   Proxies                 `env:"TRUSTED_PROXIES"`
 
 	Scopes                Words                `env:"SCOPES" envDefault:"openid profile email offline_access"`
 	DefaultScopes         Words                `env:"DEFAULT_SCOPES"`
@@ -53,7 +53,7 @@ type Config struct {
 	RedirectHostsAllowed  Words                `env:"REDIRECT_HOSTS_ALLOWED"`
 	RedirectHostsDenied   Words                `env:"REDIRECT_HOSTS_DENIED"`
 
-	MetadataDocuments     tenant.MetadataDocuments `env:"METADATA_DOCUMENTS" envDefault:"any"`
+	MetadataDocuments     tenant.MetadataDocuments `env:"METADATA_DOCUMENTS"`
 	MetadataDocumentHosts Words                    `env:"METADATA_DOCUMENT_HOSTS"`
 	// DevelopmentFetch lets what clients have elsewhere be fetched from anywhere.
 	DevelopmentFetch bool `env:"DEVELOPMENT_FETCH"`
@@ -231,9 +231,20 @@ func (c *Config) fillIn() {
 	if len(c.DefaultScopes) == 0 {
 		c.DefaultScopes = c.Scopes
 	}
+	if c.MetadataDocuments == "" {
+		c.MetadataDocuments = documentsOf(c.RegistrationMode)
+	}
 	for i, resource := range c.Resources {
 		c.Resources[i] = authorization.NormalResource(resource)
 	}
+}
+
+// documentsOf keeps the door at which clients need not register no wider than the other.
+func documentsOf(mode tenant.RegistrationMode) tenant.MetadataDocuments {
+	if mode == tenant.RegistrationOpen {
+		return tenant.MetadataDocumentsAny
+	}
+	return tenant.MetadataDocumentsListed
 }
 
 func portOf(addr string) string {
@@ -267,6 +278,7 @@ func (c *Config) Tenant() *tenant.Tenant {
 		Scopes:                c.Scopes,
 		DefaultScopes:         c.DefaultScopes,
 		ScopeOverflow:         c.ScopeOverflow,
+		RegistrationMode:      c.RegistrationMode,
 		AuthMethods:           methods,
 		DefaultAuthMethod:     c.DefaultAuthMethod,
 		CustomSchemes:         c.CustomSchemes,

@@ -55,10 +55,12 @@ func (c *Config) serverChecks() []check {
 	}
 }
 
+var registrationModes = []tenant.RegistrationMode{tenant.RegistrationOpen, tenant.RegistrationToken, tenant.RegistrationClosed}
+
 func (c *Config) registrationChecks() []check {
 	methods := c.Tenant().Policy.AuthMethods
 	return []check{
-		{c.RegistrationMode != "open", "REGISTRATION_MODE", "this version knows open alone"},
+		{!slices.Contains(registrationModes, c.RegistrationMode), "REGISTRATION_MODE", "it must be open, token or closed"},
 		{len(c.Scopes) == 0 || !all(c.Scopes, scopeToken.MatchString), "SCOPES", "it must be scope tokens separated by spaces (RFC 6749 §3.3)"},
 		{!subset(c.DefaultScopes, c.Scopes), "DEFAULT_SCOPES", "each must be one of " + Prefix + "SCOPES"},
 		{c.ScopeOverflow != tenant.ScopeNarrow && c.ScopeOverflow != tenant.ScopeReject, "SCOPE_OVERFLOW", "it must be narrow or reject"},

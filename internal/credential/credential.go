@@ -22,6 +22,7 @@ type Kind string
 const (
 	ClientSecret            Kind = "rgs_"
 	RegistrationAccessToken Kind = "rgr_"
+	InitialAccessToken      Kind = "rgi_"
 	AuthorizationCode       Kind = "rgc_"
 	RefreshToken            Kind = "rgf_"
 	// Session is what a browser holds of a login.

@@ -28,8 +28,10 @@ type routed struct{ method, path string }
 type operation struct {
 	route *routers.Route
 	id    string
-	// secured operations need a registration access token.
+	// secured operations need a registration access token, and one that registers takes an
+	// initial access token.
 	secured    bool
+	registers  bool
 	parameters openapi3.Parameters
 	// page operations answer people: their errors are pages too.
 	page bool
@@ -87,6 +89,7 @@ func newOperation(doc *openapi3.T, path string, item *openapi3.PathItem, method 
 		route:      &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op},
 		id:         op.OperationID,
 		secured:    demands(op, "registrationAccessToken"),
+		registers:  demands(op, "initialAccessToken"),
 		page:       op.Responses.Status(http.StatusInternalServerError).Value.Content[mimeHTML] != nil,
 		private:    method == http.MethodPost && slices.Contains(op.Tags, "user"),
 		parameters: slices.DeleteFunc(slices.Concat(item.Parameters, op.Parameters), isAnyText),

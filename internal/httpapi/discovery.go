@@ -23,7 +23,7 @@ func newMetadata(t *tenant.Tenant) *metadata {
 		Issuer:                            t.Issuer,
 		AuthorizationEndpoint:             t.Issuer + "/oauth/authorize",
 		TokenEndpoint:                     t.Issuer + "/oauth/token",
-		RegistrationEndpoint:              t.Issuer + "/oauth/register",
+		RegistrationEndpoint:              registrationEndpoint(t),
 		JwksURI:                           t.Issuer + "/oauth/jwks",
 		ServiceDocumentation:              pointer(t.Issuer + "/docs"),
 		ScopesSupported:                   t.Policy.Scopes,
@@ -45,6 +45,14 @@ func newMetadata(t *tenant.Tenant) *metadata {
 		server.RevocationEndpointAuthSigningAlgValuesSupported = assertionAlgorithms
 	}
 	return &metadata{server: server, provider: providerMetadata(server, t.Policy)}
+}
+
+// registrationEndpoint is not advertised where nobody can register.
+func registrationEndpoint(t *tenant.Tenant) *string {
+	if t.Policy.RegistrationMode == tenant.RegistrationClosed {
+		return nil
+	}
+	return pointer(t.Issuer + "/oauth/register")
 }
 
 // providerMetadata adds what OpenID Connect Discovery 1.0 §3 requires.

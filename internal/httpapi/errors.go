@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/seed-9c856424/registrar/internal/authorization"
 	"github.com/seed-9c856424/registrar/internal/oauth"
 	"github.com/seed-9c856424/registrar/internal/ratelimit"
+	"github.com/seed-9c856424/registrar/internal/registration"
 )
 
 // statuses are the HTTP statuses of the error codes.
@@ -127,6 +129,9 @@ func (s *server) describe(h http.Header, a answer, err error) {
 	}
 }
 
+// missingTokens are requests without a bearer token that need one.
+var missingTokens = []error{oauth.ErrTokenMissing, registration.ErrInitialTokenMissing, authorization.ErrAccessTokenMissing}
+
 // challenge says how to authenticate: a client at the token endpoint (RFC 6749 §5.2), or
 // whoever needs a bearer token, who learns what was wrong with the one presented and, having
 // presented none, only where it stands (RFC 6750 §3.1).
@@ -134,7 +139,7 @@ func (s *server) challenge(code oauth.Code, err error) string {
 	switch {
 	case code == oauth.InvalidClient:
 		return fmt.Sprintf("Basic realm=%q", s.Tenant.Issuer)
-	case errors.Is(err, oauth.ErrTokenMissing), errors.Is(err, authorization.ErrAccessTokenMissing):
+	case slices.ContainsFunc(missingTokens, func(missing error) bool { return errors.Is(err, missing) }):
 		return fmt.Sprintf("Bearer realm=%q", s.Tenant.Issuer)
 	case code == oauth.InvalidToken, code == oauth.InsufficientScope:
 		return fmt.Sprintf("Bearer realm=%q, error=%q", s.Tenant.Issuer, code)

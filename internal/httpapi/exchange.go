@@ -34,6 +34,8 @@ type exchange struct {
 	localized map[string]string
 	// session and browser are the cookies of those names.
 	session, browser credential.Secret
+	// permit is the initial access token that a registration came with; nil without one.
+	permit *registration.InitialAccessToken
 	// client is who the registration access token belongs to, on operations that need one.
 	client *registration.Client
 }

@@ -12,7 +12,8 @@ import (
 
 // RegisterClient registers a client (RFC 7591 §3).
 func (s *server) RegisterClient(ctx context.Context, request api.RegisterClientRequestObject) (api.RegisterClientResponseObject, error) {
-	registered, err := s.Registry.Register(ctx, s.Tenant, exchangeOf(ctx).access, metadataFrom(*request.Body, exchangeOf(ctx).localized))
+	x := exchangeOf(ctx)
+	registered, err := s.Registry.Register(ctx, s.Tenant, x.access, x.permit, metadataFrom(*request.Body, x.localized))
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,7 @@ func (s *server) limitRefusals(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		err := next(c)
 		op := s.operation(c)
-		if err == nil || op == nil || op.id != "registerClient" || answerTo(err).status >= 500 {
+		if err == nil || op == nil || !op.registers || answerTo(err).status >= 500 {
 			return err
 		}
 		ctx := c.Request().Context()
@@ -125,12 +125,17 @@ func (s *server) refuseForeign(c echo.Context, op *operation) error {
 }
 
 func (s *server) authenticate(c echo.Context, op *operation) (err error) {
-	if !op.secured {
-		return nil
-	}
 	ctx := c.Request().Context()
 	x := exchangeOf(ctx)
-	x.client, err = s.Registry.Authenticate(ctx, s.Tenant, pathParameter(c, "client_id"), x.access)
+	switch {
+	case op.secured:
+		x.client, err = s.Registry.Authenticate(ctx, s.Tenant, pathParameter(c, "client_id"), x.access)
+	case op.registers:
+		x.permit, err = s.Registry.Permit(ctx, s.Tenant, x.access.Token)
+	}
+	if errors.Is(err, registration.ErrClosed) {
+		return echo.ErrNotFound
+	}
 	return err
 }
 

@@ -79,7 +79,11 @@ type Client struct {
 	SecretDigest credential.Digest
 	// AccessTokenDigest is the registration access token's; nil once it is revoked.
 	AccessTokenDigest credential.Digest
-	CreatedAt         time.Time
+	// InitialToken is the id of the initial access token that it was registered with, if it
+	// was, and Bounds are what that imposes.
+	InitialToken string
+	Bounds       Bounds
+	CreatedAt    time.Time
 	// CreatedFrom and CreatedAgent are the address and the User-Agent that registered, and
 	// CreatedTrace is the trace id of that request; empty is not known.
 	CreatedFrom  netip.Addr

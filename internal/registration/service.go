@@ -19,8 +19,8 @@ import (
 // Service is the registry of clients.
 type Service struct {
 	Store Store
-	// Admit is asked once a registration has passed the rules and before anything is
-	// stored. Its error refuses the registration and is returned as it is. Readmit is told
+	// Admit is asked once a registration without an initial access token has passed the
+	// rules and before anything is stored. Its error refuses the registration and is returned as it is. Readmit is told
 	// of a registration that was admitted and could not be stored.
 	Admit   func(ctx context.Context, from netip.Addr) error
 	Readmit func(ctx context.Context, from netip.Addr)
@@ -30,7 +30,7 @@ type Service struct {
 
 // Access is who asks: the credentials presented and the circumstances.
 type Access struct {
-	// Token is the registration access token; empty when none was presented.
+	// Token is the bearer token; empty when none was presented.
 	Token credential.Secret
 	// From is the address of the client, as far as the proxies in between are trusted.
 	From netip.Addr
@@ -49,23 +49,28 @@ type Registered struct {
 	AccessToken credential.Secret
 }
 
-// Register creates a client of the tenant (RFC 7591 §3). It returns an *oauth.Error
-// of code invalid_redirect_uri or invalid_client_metadata for metadata that breaks a
-// rule, what Admit returns, and what the store returns.
-func (s *Service) Register(ctx context.Context, t *tenant.Tenant, access Access, asked Metadata) (*Registered, error) {
-	metadata, defaulted, err := applyRules(t.Policy, asked)
+// Register creates a client of the tenant (RFC 7591 §3), with what Permit returned. It
+// returns an *oauth.Error of code invalid_redirect_uri or invalid_client_metadata for
+// metadata that breaks a rule, ErrInitialTokenInvalid if the token ended meanwhile, what
+// Admit returns, and what the store returns.
+func (s *Service) Register(ctx context.Context, t *tenant.Tenant, access Access, permit *InitialAccessToken, asked Metadata) (*Registered, error) {
+	metadata, defaulted, err := boundedRules(t.Policy, permit.bounds(), asked)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Admit(ctx, access.From); err != nil {
-		return nil, err
+	if permit == nil {
+		if err := s.Admit(ctx, access.From); err != nil {
+			return nil, err
+		}
 	}
 	registered, err := s.mint(t, access, metadata, defaulted)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Store.Create(ctx, registered.Client); err != nil {
-		s.Readmit(ctx, access.From)
+	if err := s.create(ctx, registered.Client, permit); err != nil {
+		if permit == nil {
+			s.Readmit(ctx, access.From)
+		}
 		return nil, err
 	}
 	return registered, nil
@@ -201,7 +206,7 @@ func (s *Service) replace(ctx context.Context, t *tenant.Tenant, current *Client
 	if err := checkIdentity(current, r); err != nil {
 		return nil, err
 	}
-	metadata, defaulted, err := applyRules(t.Policy, r.Metadata)
+	metadata, defaulted, err := boundedRules(t.Policy, current.Bounds, r.Metadata)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package registration
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/seed-9c856424/registrar/internal/credential"
 )
@@ -12,6 +13,8 @@ import (
 var (
 	ErrNotFound = errors.New("no such client")
 	ErrConflict = errors.New("the client was changed meanwhile")
+	// ErrSpent is an initial access token that is good for no registration.
+	ErrSpent = errors.New("the token is used up, or has ended")
 )
 
 // Store keeps clients. What it has acknowledged survives a crash of the process
@@ -38,6 +41,21 @@ type Store interface {
 	// raises its version, which is 1 as it is inserted. Its status stays. A copy that is only
 	// newer leaves no entry: act.Reason, the members that changed, is empty then.
 	SaveDocument(ctx context.Context, c *Client, act Act) error
+
+	// CreateInitialToken inserts the token.
+	CreateInitialToken(ctx context.Context, token *InitialAccessToken, act Act) error
+	// FindInitialToken returns the token, whatever has become of it, or ErrNotFound.
+	FindInitialToken(ctx context.Context, tenant, id string) (*InitialAccessToken, error)
+	// InitialTokens returns all of the tenant, the newest first.
+	InitialTokens(ctx context.Context, tenant string) ([]*InitialAccessToken, error)
+	// RevokeInitialToken ends the token at act.At, or returns ErrNotFound for one that is not
+	// there or was revoked before.
+	RevokeInitialToken(ctx context.Context, tenant, id string, act Act) error
+	// CreateWithToken takes one use of c.InitialToken and inserts the client, in one
+	// transaction, or returns ErrSpent: of concurrent calls no more succeed than uses are
+	// left.
+	CreateWithToken(ctx context.Context, c *Client, at time.Time) error
+
 	// Delete removes the client, or returns ErrNotFound. The trail keeps how it was
 	// registered.
 	Delete(ctx context.Context, tenant, id string, act Act) error

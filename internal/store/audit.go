@@ -110,13 +110,14 @@ func (s *Store) ListEntries(ctx context.Context, tenant string, q audit.Query) (
 	return entries, next, err
 }
 
-// The two places of entries, in the same columns. So far, whoever registers is anybody.
+// The two places of entries, in the same columns.
 const (
 	selectEntries = `SELECT id, action, at, coalesce(client_id, '') AS client_id, actor, coalesce(address, '') AS address,
 	coalesce(agent, '') AS agent, coalesce(reason, '') AS reason, coalesce(trace_id, '') AS trace_id, count
 	FROM audit_entries WHERE tenant = ?`
 	selectRegistrations = `SELECT substr(id, 3) AS id, '` + string(audit.ClientRegistered) + `' AS action, created_at, id AS client_id,
-	'` + audit.Anonymous + `', coalesce(created_from, ''), created_agent, '', coalesce(created_trace, ''), 1
+	CASE WHEN initial_token IS NULL THEN '` + audit.Anonymous + `' ELSE '` + audit.InitialToken + `' || initial_token END,
+	coalesce(created_from, ''), created_agent, '', coalesce(created_trace, ''), 1
 	FROM clients WHERE tenant = ? AND id > ?`
 )
 

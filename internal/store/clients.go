@@ -20,21 +20,26 @@ func (s *Store) Create(ctx context.Context, c *registration.Client) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.exec(ctx, "create a client", func(db *gorm.DB) *gorm.DB {
-		return db.Exec(createClient, r.Tenant, r.ID, r.Owner, r.Origin, r.ScopePolicy, r.Status, r.Metadata, r.AuthMethodDefaulted,
-			r.SecretDigest, r.AccessTokenDigest, r.CreatedAt, r.CreatedFrom, r.CreatedAgent, r.CreatedTrace, r.UpdatedAt, r.Version)
-	})
+	_, err = s.exec(ctx, "create a client", func(db *gorm.DB) *gorm.DB { return db.Exec(createClient, r.values()...) })
 	return err
 }
 
 // createClient is written out: on the path that every registration takes, building it
 // anew would cost more than the database does.
 const createClient = `INSERT INTO clients (tenant, id, owner, origin, scope_policy, status, metadata, auth_method_defaulted,
-	secret_digest, access_token_digest, created_at, created_from, created_agent, created_trace, updated_at, version)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	secret_digest, access_token_digest, created_at, created_from, created_agent, created_trace, initial_token, bounds, updated_at, version)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+func (r *clientRow) values() []any {
+	return []any{
+		r.Tenant, r.ID, r.Owner, r.Origin, r.ScopePolicy, r.Status, r.Metadata, r.AuthMethodDefaulted,
+		r.SecretDigest, r.AccessTokenDigest, r.CreatedAt, r.CreatedFrom, r.CreatedAgent, r.CreatedTrace, r.InitialToken, r.Bounds, r.UpdatedAt, r.Version,
+	}
+}
 
 const findClient = `SELECT owner, origin, scope_policy, status, metadata, auth_method_defaulted,
-	secret_digest, access_token_digest, created_at, created_from, created_agent, created_trace, updated_at, document_fetched_at, version
+	secret_digest, access_token_digest, created_at, created_from, created_agent, created_trace, initial_token, bounds,
+	updated_at, document_fetched_at, version
 	FROM clients WHERE tenant = ? AND id = ?`
 
 // Find implements [registration.Store].
@@ -46,7 +51,7 @@ func (s *Store) Find(ctx context.Context, tenant, id string) (*registration.Clie
 	err := s.attempt(ctx, "find a client", func() error {
 		return s.read.WithContext(ctx).Raw(findClient, tenant, id).Row().Scan(
 			&r.Owner, &r.Origin, &r.ScopePolicy, &r.Status, &r.Metadata, &r.AuthMethodDefaulted,
-			&r.SecretDigest, &r.AccessTokenDigest, &r.CreatedAt, &r.CreatedFrom, &r.CreatedAgent, &r.CreatedTrace,
+			&r.SecretDigest, &r.AccessTokenDigest, &r.CreatedAt, &r.CreatedFrom, &r.CreatedAgent, &r.CreatedTrace, &r.InitialToken, &r.Bounds,
 			&r.UpdatedAt, &r.DocumentFetchedAt, &r.Version)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
@@ -176,7 +181,7 @@ func (s *Store) SetStatus(ctx context.Context, tenant, id string, status registr
 }
 
 const deleteClient = `DELETE FROM clients WHERE tenant = ? AND id = ?
-	RETURNING created_at, created_from, created_agent, created_trace`
+	RETURNING created_at, created_from, created_agent, created_trace, initial_token`
 
 // Delete implements [registration.Store].
 func (s *Store) Delete(ctx context.Context, tenant, id string, act registration.Act) error {
@@ -186,7 +191,7 @@ func (s *Store) Delete(ctx context.Context, tenant, id string, act registration.
 	deletion := newEntry(tenant, audit.ClientDeleted, id, act)
 	err := s.transact(ctx, "delete a client", func(tx *gorm.DB) error {
 		r := clientRow{Tenant: tenant, ID: id}
-		err := tx.Raw(deleteClient, tenant, id).Row().Scan(&r.CreatedAt, &r.CreatedFrom, &r.CreatedAgent, &r.CreatedTrace)
+		err := tx.Raw(deleteClient, tenant, id).Row().Scan(&r.CreatedAt, &r.CreatedFrom, &r.CreatedAgent, &r.CreatedTrace, &r.InitialToken)
 		if err != nil {
 			return err
 		}
@@ -198,6 +203,14 @@ func (s *Store) Delete(ctx context.Context, tenant, id string, act registration.
 	return err
 }
 
+// registrant is who registered the client.
+func (r *clientRow) registrant() string {
+	if !r.InitialToken.Valid {
+		return audit.Anonymous
+	}
+	return audit.InitialToken + r.InitialToken.V
+}
+
 // registrationEntry is what listing reads from the row while that stands; none for a client
 // whose registration has an entry of its own.
 func (r *clientRow) registrationEntry() []*entryRow {
@@ -207,6 +220,6 @@ func (r *clientRow) registrationEntry() []*entryRow {
 	}
 	return []*entryRow{{
 		Tenant: r.Tenant, ID: id, Action: string(audit.ClientRegistered), At: moment(r.CreatedAt), ClientID: nullable(r.ID),
-		Actor: audit.Anonymous, Address: r.CreatedFrom, Agent: nullable(r.CreatedAgent), TraceID: r.CreatedTrace, Count: 1,
+		Actor: r.registrant(), Address: r.CreatedFrom, Agent: nullable(r.CreatedAgent), TraceID: r.CreatedTrace, Count: 1,
 	}}
 }

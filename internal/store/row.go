@@ -31,6 +31,8 @@ type clientRow struct {
 	CreatedFrom         sql.Null[string]
 	CreatedAgent        string
 	CreatedTrace        sql.Null[string]
+	InitialToken        sql.Null[string]
+	Bounds              sql.Null[string]
 	UpdatedAt           time.Time `gorm:"autoUpdateTime:false"`
 	DocumentFetchedAt   sql.Null[time.Time]
 	Version             int64
@@ -53,7 +55,11 @@ func newClientRow(c *registration.Client) (*clientRow, error) {
 		Metadata: metadata, AuthMethodDefaulted: c.AuthMethodDefaulted,
 		SecretDigest: c.SecretDigest, AccessTokenDigest: c.AccessTokenDigest,
 		CreatedAt: c.CreatedAt, CreatedAgent: asText(c.CreatedAgent), CreatedTrace: nullable(asText(c.CreatedTrace)),
-		UpdatedAt: c.UpdatedAt, DocumentFetchedAt: nullable(moment(c.DocumentFetchedAt)), Version: c.Version,
+		InitialToken: nullable(c.InitialToken),
+		UpdatedAt:    c.UpdatedAt, DocumentFetchedAt: nullable(moment(c.DocumentFetchedAt)), Version: c.Version,
+	}
+	if row.Bounds, err = encodeBounds(c.Bounds); err != nil {
+		return nil, err
 	}
 	if c.CreatedFrom.IsValid() {
 		row.CreatedFrom = nullable(c.CreatedFrom.String())
@@ -68,11 +74,14 @@ func (r *clientRow) client() (*registration.Client, error) {
 		Status:              registration.Status(r.Status),
 		AuthMethodDefaulted: r.AuthMethodDefaulted,
 		SecretDigest:        r.SecretDigest, AccessTokenDigest: r.AccessTokenDigest,
-		CreatedAt: r.CreatedAt.UTC(), CreatedAgent: r.CreatedAgent, CreatedTrace: r.CreatedTrace.V,
+		CreatedAt: r.CreatedAt.UTC(), CreatedAgent: r.CreatedAgent, CreatedTrace: r.CreatedTrace.V, InitialToken: r.InitialToken.V,
 		UpdatedAt: r.UpdatedAt.UTC(), DocumentFetchedAt: r.DocumentFetchedAt.V.UTC(), Version: r.Version,
 	}
 	if err := json.Unmarshal([]byte(r.Metadata), &c.Metadata); err != nil {
 		return nil, fmt.Errorf("metadata: %w", err)
+	}
+	if err := decodeBounds(r.Bounds, &c.Bounds); err != nil {
+		return nil, err
 	}
 	if !r.CreatedFrom.Valid {
 		return c, nil

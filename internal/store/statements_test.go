@@ -131,6 +131,17 @@ func clientSteps(ctx context.Context, s *Store) []step {
 		{"Create", func() error { return s.Create(ctx, c) }, insert},
 		{"Find", func() error { _, err := s.Find(ctx, "one", "c_1"); return err }, selects},
 		{"Update", func() error { return s.Update(ctx, c, act) }, changesOne(s)},
+		{"CreateInitialToken", func() error {
+			return s.CreateInitialToken(ctx, &registration.InitialAccessToken{Tenant: "one", ID: "i", Digest: []byte("d")}, act)
+		}, begins},
+		{"FindInitialToken", func() error { _, err := s.FindInitialToken(ctx, "one", "i"); return err }, selects},
+		{"InitialTokens", func() error { _, err := s.InitialTokens(ctx, "one"); return err }, selects},
+		{"CreateWithToken", func() error {
+			c := client("c_2")
+			c.InitialToken = "i"
+			return s.CreateWithToken(ctx, c, now)
+		}, begins},
+		{"RevokeInitialToken", func() error { return s.RevokeInitialToken(ctx, "one", "i", act) }, changesOne(s)},
 		{"SaveDocument", func() error { return s.SaveDocument(ctx, client("https://c.example/client"), act) }, begins},
 		{"SetStatus", func() error { return s.SetStatus(ctx, "one", "c_1", registration.StatusActive, act) }, begins},
 		{"Revoke", func() error { return s.RevokeAccessToken(ctx, "one", "c_1", c.AccessTokenDigest, act) }, changesOne(s)},

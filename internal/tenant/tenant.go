@@ -33,6 +33,18 @@ const (
 	ScopeReject ScopeOverflow = "reject"
 )
 
+// RegistrationMode says who may register a client (RFC 7591 §1.2).
+type RegistrationMode string
+
+const (
+	// RegistrationOpen lets anybody.
+	RegistrationOpen RegistrationMode = "open"
+	// RegistrationToken lets whoever presents an initial access token.
+	RegistrationToken RegistrationMode = "token"
+	// RegistrationClosed lets nobody; clients that are registered look after themselves.
+	RegistrationClosed RegistrationMode = "closed"
+)
+
 // Policy is what a tenant allows its clients to register and its users to grant.
 type Policy struct {
 	// Scopes is the allowlist, in the order in which metadata documents list it.
@@ -40,6 +52,8 @@ type Policy struct {
 	// DefaultScopes are registered for a client that asks for none; a subset of Scopes.
 	DefaultScopes []string
 	ScopeOverflow ScopeOverflow
+	// RegistrationMode says who may register.
+	RegistrationMode RegistrationMode
 	// AuthMethods are the allowed values of token_endpoint_auth_method.
 	AuthMethods []oauth.AuthMethod
 	// DefaultAuthMethod is registered for a web client that names no method; one of AuthMethods.

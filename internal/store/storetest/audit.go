@@ -119,7 +119,7 @@ func changes(t *testing.T, s AuditStore) {
 func registered(c *registration.Client) audit.Entry {
 	e := audit.Entry{
 		Tenant: c.Tenant, At: c.CreatedAt, Action: audit.ClientRegistered, ClientID: c.ID,
-		Actor: audit.Anonymous, Agent: c.CreatedAgent, TraceID: c.CreatedTrace, Count: 1,
+		Actor: registrant(c), Agent: c.CreatedAgent, TraceID: c.CreatedTrace, Count: 1,
 	}
 	if c.CreatedFrom.IsValid() {
 		e.Address = c.CreatedFrom.String()
@@ -470,4 +470,12 @@ func wantEntries(t *testing.T, s audit.Store, q audit.Query, want ...audit.Entry
 	if !slices.Equal(got, want) {
 		t.Errorf("listed\n%+v\nwant\n%+v", got, want)
 	}
+}
+
+// registrant is who registered the client.
+func registrant(c *registration.Client) string {
+	if c.InitialToken == "" {
+		return audit.Anonymous
+	}
+	return audit.InitialToken + c.InitialToken
 }

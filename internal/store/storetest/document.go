@@ -12,6 +12,7 @@ import (
 func documented(age time.Duration) *registration.Client {
 	c := full("https://client.example/oauth/client.json?a=b")
 	c.Owner, c.AccessTokenDigest, c.SecretDigest = "", nil, nil
+	c.InitialToken, c.Bounds = "", registration.Bounds{}
 	c.Origin, c.Metadata.ClientName = registration.OriginDocument, "as of "+age.String()
 	c.DocumentFetchedAt, c.UpdatedAt, c.Version = at.Add(age), at.Add(age), 1
 	return c

@@ -17,6 +17,7 @@ import (
 	"github.com/seed-9c856424/registrar/internal/credential"
 	"github.com/seed-9c856424/registrar/internal/oauth"
 	"github.com/seed-9c856424/registrar/internal/registration"
+	"github.com/seed-9c856424/registrar/internal/tenant"
 )
 
 // Run runs the suite of [registration.Store]. Each call of open returns an empty store,
@@ -38,6 +39,9 @@ func Run(t *testing.T, open func(t *testing.T) registration.Store) {
 		{"the status of a client", status},
 		{"the client of a document is saved", saveDocument},
 		{"of parallel documents the newest stays", parallelDocuments},
+		{"initial access tokens", initialTokens},
+		{"a client takes a use of its token", createWithToken},
+		{"of parallel uses of a token as many win as are left", parallelUses},
 		{"a client is deleted once", deleteTwice},
 		{"a cancelled call changes nothing", cancelled},
 		{"of parallel updates one wins", parallelUpdates},
@@ -106,6 +110,8 @@ func full(id string) *registration.Client {
 	c.CreatedFrom = netip.MustParseAddr("2001:db8::7")
 	c.CreatedAgent = "Client/1.0 (Ünïcode)"
 	c.CreatedTrace = "0123456789abcdef0123456789abcdef"
+	c.InitialToken = "01k9qv5w3m8zr4t6y2b0n7xdce"
+	c.Bounds = registration.Bounds{Scopes: []string{"openid"}, RedirectHosts: tenant.Hosts{"client.example"}}
 	c.UpdatedAt = at.Add(time.Microsecond)
 	c.Version = 1 << 40
 	return c
