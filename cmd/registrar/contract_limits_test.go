@@ -19,14 +19,15 @@ func TestContractRepeatsTheLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]uint64{
-		"redirect_uris maxItems":     registration.MaxRedirectURIs,
-		"redirect_uris[] maxLength":  registration.MaxRedirectURIBytes,
-		"client_name maxLength":      registration.MaxClientNameRunes,
-		"contacts maxItems":          registration.MaxContacts,
-		"jwks.keys maxItems":         registration.MaxKeys,
-		"contacts[] maxLength":       registration.MaxTextRunes,
-		"software_id maxLength":      registration.MaxTextRunes,
-		"software_version maxLength": registration.MaxTextRunes,
+		"redirect_uris maxItems":       registration.MaxRedirectURIs,
+		"redirect_uris[] maxLength":    registration.MaxRedirectURIBytes,
+		"client_name maxLength":        registration.MaxClientNameRunes,
+		"contacts maxItems":            registration.MaxContacts,
+		"jwks.keys maxItems":           registration.MaxKeys,
+		"contacts[] maxLength":         registration.MaxTextRunes,
+		"software_id maxLength":        registration.MaxTextRunes,
+		"software_version maxLength":   registration.MaxTextRunes,
+		"software_statement maxLength": registration.MaxStatementBytes,
 	}
 	for _, member := range []string{"client_uri", "logo_uri", "tos_uri", "policy_uri", "jwks_uri"} {
 		want[member+" maxLength"] = registration.MaxURIBytes

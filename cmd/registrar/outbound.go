@@ -105,6 +105,15 @@ func (o *outbound) mayRenew(ctx context.Context, client *registration.Client, fe
 	return o.now().Sub(fetchedAt) >= renewAfter && o.renewal(ctx, client.Tenant+" "+client.ID) == nil
 }
 
+// statementKeys is what [registration.Service] asks for.
+func (o *outbound) statementKeys(ctx context.Context, issuer tenant.StatementIssuer, from netip.Addr) ([]jose.JSONWebKey, error) {
+	fetched, err := o.guard.Get(ctx, fetch.Request{URL: issuer.JWKSURI, From: from, Kind: o.keySets})
+	if err != nil {
+		return nil, &oauth.Error{Code: oauth.TemporarilyUnavailable, Description: "software_statement: the keys of its issuer cannot be had at present", Cause: err}
+	}
+	return readKeys(fetched.Body)
+}
+
 func readKeys(body []byte) ([]jose.JSONWebKey, error) {
 	keys, reason := registration.ReadKeys(body)
 	if reason != "" {

@@ -36,8 +36,10 @@ func assemble(ctx context.Context, settings *config.Config, db *store.Store, lim
 	}
 	outbound := newOutbound(settings, limits, trail, outside)
 	return httpapi.Options{
-		Tenant:   t,
-		Registry: &registration.Service{Store: db, Admit: limits.admit, Readmit: limits.readmit, Now: time.Now, Random: rand.Reader},
+		Tenant: t,
+		Registry: &registration.Service{
+			Store: db, Admit: limits.admit, Readmit: limits.readmit, StatementKeys: outbound.statementKeys, Now: time.Now, Random: rand.Reader,
+		},
 		Authorization: &authorization.Service{
 			Store: db, Signer: keys, Recheck: recheck(t, logins), Document: outbound.document, Keys: outbound.keys,
 			Now: time.Now, Random: rand.Reader,

@@ -54,27 +54,29 @@ func (e ConsentDecisionDecision) Valid() bool {
 
 // Defines values for ErrorCode.
 const (
-	ErrorCodeAccessDenied             ErrorCode = "access_denied"
-	ErrorCodeConsentRequired          ErrorCode = "consent_required"
-	ErrorCodeInsufficientScope        ErrorCode = "insufficient_scope"
-	ErrorCodeInvalidClient            ErrorCode = "invalid_client"
-	ErrorCodeInvalidClientMetadata    ErrorCode = "invalid_client_metadata"
-	ErrorCodeInvalidGrant             ErrorCode = "invalid_grant"
-	ErrorCodeInvalidRedirectURI       ErrorCode = "invalid_redirect_uri"
-	ErrorCodeInvalidRequest           ErrorCode = "invalid_request"
-	ErrorCodeInvalidScope             ErrorCode = "invalid_scope"
-	ErrorCodeInvalidTarget            ErrorCode = "invalid_target"
-	ErrorCodeInvalidToken             ErrorCode = "invalid_token"
-	ErrorCodeLoginRequired            ErrorCode = "login_required"
-	ErrorCodeRateLimitExceeded        ErrorCode = "rate_limit_exceeded"
-	ErrorCodeRegistrationNotSupported ErrorCode = "registration_not_supported"
-	ErrorCodeRequestNotSupported      ErrorCode = "request_not_supported"
-	ErrorCodeRequestURINotSupported   ErrorCode = "request_uri_not_supported"
-	ErrorCodeServerError              ErrorCode = "server_error"
-	ErrorCodeTemporarilyUnavailable   ErrorCode = "temporarily_unavailable"
-	ErrorCodeUnauthorizedClient       ErrorCode = "unauthorized_client"
-	ErrorCodeUnsupportedGrantType     ErrorCode = "unsupported_grant_type"
-	ErrorCodeUnsupportedResponseType  ErrorCode = "unsupported_response_type"
+	ErrorCodeAccessDenied                ErrorCode = "access_denied"
+	ErrorCodeConsentRequired             ErrorCode = "consent_required"
+	ErrorCodeInsufficientScope           ErrorCode = "insufficient_scope"
+	ErrorCodeInvalidClient               ErrorCode = "invalid_client"
+	ErrorCodeInvalidClientMetadata       ErrorCode = "invalid_client_metadata"
+	ErrorCodeInvalidGrant                ErrorCode = "invalid_grant"
+	ErrorCodeInvalidRedirectURI          ErrorCode = "invalid_redirect_uri"
+	ErrorCodeInvalidRequest              ErrorCode = "invalid_request"
+	ErrorCodeInvalidScope                ErrorCode = "invalid_scope"
+	ErrorCodeInvalidSoftwareStatement    ErrorCode = "invalid_software_statement"
+	ErrorCodeInvalidTarget               ErrorCode = "invalid_target"
+	ErrorCodeInvalidToken                ErrorCode = "invalid_token"
+	ErrorCodeLoginRequired               ErrorCode = "login_required"
+	ErrorCodeRateLimitExceeded           ErrorCode = "rate_limit_exceeded"
+	ErrorCodeRegistrationNotSupported    ErrorCode = "registration_not_supported"
+	ErrorCodeRequestNotSupported         ErrorCode = "request_not_supported"
+	ErrorCodeRequestURINotSupported      ErrorCode = "request_uri_not_supported"
+	ErrorCodeServerError                 ErrorCode = "server_error"
+	ErrorCodeTemporarilyUnavailable      ErrorCode = "temporarily_unavailable"
+	ErrorCodeUnapprovedSoftwareStatement ErrorCode = "unapproved_software_statement"
+	ErrorCodeUnauthorizedClient          ErrorCode = "unauthorized_client"
+	ErrorCodeUnsupportedGrantType        ErrorCode = "unsupported_grant_type"
+	ErrorCodeUnsupportedResponseType     ErrorCode = "unsupported_response_type"
 )
 
 // Valid indicates whether the value is a known member of the ErrorCode enum.
@@ -98,6 +100,8 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case ErrorCodeInvalidScope:
 		return true
+	case ErrorCodeInvalidSoftwareStatement:
+		return true
 	case ErrorCodeInvalidTarget:
 		return true
 	case ErrorCodeInvalidToken:
@@ -115,6 +119,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeServerError:
 		return true
 	case ErrorCodeTemporarilyUnavailable:
+		return true
+	case ErrorCodeUnapprovedSoftwareStatement:
 		return true
 	case ErrorCodeUnauthorizedClient:
 		return true
@@ -412,6 +418,11 @@ type ClientInformation struct {
 	// Example: 4NRB1-0XZABZI9E6-5SM3R
 	SoftwareID *string `json:"software_id,omitempty"`
 
+	// SoftwareStatement A JWT of an issuer that the server approves, whose claims take the place of the members of the same names (RFC 7591 §2.3). It is returned as it was sent.
+	//
+	// Example: eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwic29mdHdhcmVfaWQiOiI0TlJCMS0wWFpBQlpJOUU2LTVTTTNSIn0.c2lnbmF0dXJl
+	SoftwareStatement *string `json:"software_statement,omitempty"`
+
 	// SoftwareVersion The version of the software (RFC 7591 §2).
 	//
 	// Example: 2.1.0
@@ -547,6 +558,11 @@ type ClientMetadata struct {
 	// Example: 4NRB1-0XZABZI9E6-5SM3R
 	SoftwareID *string `json:"software_id,omitempty"`
 
+	// SoftwareStatement A JWT of an issuer that the server approves, whose claims take the place of the members of the same names (RFC 7591 §2.3). It is returned as it was sent.
+	//
+	// Example: eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwic29mdHdhcmVfaWQiOiI0TlJCMS0wWFpBQlpJOUU2LTVTTTNSIn0.c2lnbmF0dXJl
+	SoftwareStatement *string `json:"software_statement,omitempty"`
+
 	// SoftwareVersion The version of the software (RFC 7591 §2).
 	//
 	// Example: 2.1.0
@@ -669,6 +685,11 @@ type ClientUpdate struct {
 	//
 	// Example: 4NRB1-0XZABZI9E6-5SM3R
 	SoftwareID *string `json:"software_id,omitempty"`
+
+	// SoftwareStatement A JWT of an issuer that the server approves, whose claims take the place of the members of the same names (RFC 7591 §2.3). It is returned as it was sent.
+	//
+	// Example: eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwic29mdHdhcmVfaWQiOiI0TlJCMS0wWFpBQlpJOUU2LTVTTTNSIn0.c2lnbmF0dXJl
+	SoftwareStatement *string `json:"software_statement,omitempty"`
 
 	// SoftwareVersion The version of the software (RFC 7591 §2).
 	//

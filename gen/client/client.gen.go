@@ -57,27 +57,29 @@ func (e ConsentDecisionDecision) Valid() bool {
 
 // Defines values for ErrorCode.
 const (
-	ErrorCodeAccessDenied             ErrorCode = "access_denied"
-	ErrorCodeConsentRequired          ErrorCode = "consent_required"
-	ErrorCodeInsufficientScope        ErrorCode = "insufficient_scope"
-	ErrorCodeInvalidClient            ErrorCode = "invalid_client"
-	ErrorCodeInvalidClientMetadata    ErrorCode = "invalid_client_metadata"
-	ErrorCodeInvalidGrant             ErrorCode = "invalid_grant"
-	ErrorCodeInvalidRedirectURI       ErrorCode = "invalid_redirect_uri"
-	ErrorCodeInvalidRequest           ErrorCode = "invalid_request"
-	ErrorCodeInvalidScope             ErrorCode = "invalid_scope"
-	ErrorCodeInvalidTarget            ErrorCode = "invalid_target"
-	ErrorCodeInvalidToken             ErrorCode = "invalid_token"
-	ErrorCodeLoginRequired            ErrorCode = "login_required"
-	ErrorCodeRateLimitExceeded        ErrorCode = "rate_limit_exceeded"
-	ErrorCodeRegistrationNotSupported ErrorCode = "registration_not_supported"
-	ErrorCodeRequestNotSupported      ErrorCode = "request_not_supported"
-	ErrorCodeRequestURINotSupported   ErrorCode = "request_uri_not_supported"
-	ErrorCodeServerError              ErrorCode = "server_error"
-	ErrorCodeTemporarilyUnavailable   ErrorCode = "temporarily_unavailable"
-	ErrorCodeUnauthorizedClient       ErrorCode = "unauthorized_client"
-	ErrorCodeUnsupportedGrantType     ErrorCode = "unsupported_grant_type"
-	ErrorCodeUnsupportedResponseType  ErrorCode = "unsupported_response_type"
+	ErrorCodeAccessDenied                ErrorCode = "access_denied"
+	ErrorCodeConsentRequired             ErrorCode = "consent_required"
+	ErrorCodeInsufficientScope           ErrorCode = "insufficient_scope"
+	ErrorCodeInvalidClient               ErrorCode = "invalid_client"
+	ErrorCodeInvalidClientMetadata       ErrorCode = "invalid_client_metadata"
+	ErrorCodeInvalidGrant                ErrorCode = "invalid_grant"
+	ErrorCodeInvalidRedirectURI          ErrorCode = "invalid_redirect_uri"
+	ErrorCodeInvalidRequest              ErrorCode = "invalid_request"
+	ErrorCodeInvalidScope                ErrorCode = "invalid_scope"
+	ErrorCodeInvalidSoftwareStatement    ErrorCode = "invalid_software_statement"
+	ErrorCodeInvalidTarget               ErrorCode = "invalid_target"
+	ErrorCodeInvalidToken                ErrorCode = "invalid_token"
+	ErrorCodeLoginRequired               ErrorCode = "login_required"
+	ErrorCodeRateLimitExceeded           ErrorCode = "rate_limit_exceeded"
+	ErrorCodeRegistrationNotSupported    ErrorCode = "registration_not_supported"
+	ErrorCodeRequestNotSupported         ErrorCode = "request_not_supported"
+	ErrorCodeRequestURINotSupported      ErrorCode = "request_uri_not_supported"
+	ErrorCodeServerError                 ErrorCode = "server_error"
+	ErrorCodeTemporarilyUnavailable      ErrorCode = "temporarily_unavailable"
+	ErrorCodeUnapprovedSoftwareStatement ErrorCode = "unapproved_software_statement"
+	ErrorCodeUnauthorizedClient          ErrorCode = "unauthorized_client"
+	ErrorCodeUnsupportedGrantType        ErrorCode = "unsupported_grant_type"
+	ErrorCodeUnsupportedResponseType     ErrorCode = "unsupported_response_type"
 )
 
 // Valid indicates whether the value is a known member of the ErrorCode enum.
@@ -101,6 +103,8 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case ErrorCodeInvalidScope:
 		return true
+	case ErrorCodeInvalidSoftwareStatement:
+		return true
 	case ErrorCodeInvalidTarget:
 		return true
 	case ErrorCodeInvalidToken:
@@ -118,6 +122,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeServerError:
 		return true
 	case ErrorCodeTemporarilyUnavailable:
+		return true
+	case ErrorCodeUnapprovedSoftwareStatement:
 		return true
 	case ErrorCodeUnauthorizedClient:
 		return true
@@ -415,6 +421,11 @@ type ClientInformation struct {
 	// Example: 4NRB1-0XZABZI9E6-5SM3R
 	SoftwareID *string `json:"software_id,omitempty"`
 
+	// SoftwareStatement A JWT of an issuer that the server approves, whose claims take the place of the members of the same names (RFC 7591 §2.3). It is returned as it was sent.
+	//
+	// Example: eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwic29mdHdhcmVfaWQiOiI0TlJCMS0wWFpBQlpJOUU2LTVTTTNSIn0.c2lnbmF0dXJl
+	SoftwareStatement *string `json:"software_statement,omitempty"`
+
 	// SoftwareVersion The version of the software (RFC 7591 §2).
 	//
 	// Example: 2.1.0
@@ -551,6 +562,11 @@ type ClientMetadata struct {
 	// Example: 4NRB1-0XZABZI9E6-5SM3R
 	SoftwareID *string `json:"software_id,omitempty"`
 
+	// SoftwareStatement A JWT of an issuer that the server approves, whose claims take the place of the members of the same names (RFC 7591 §2.3). It is returned as it was sent.
+	//
+	// Example: eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwic29mdHdhcmVfaWQiOiI0TlJCMS0wWFpBQlpJOUU2LTVTTTNSIn0.c2lnbmF0dXJl
+	SoftwareStatement *string `json:"software_statement,omitempty"`
+
 	// SoftwareVersion The version of the software (RFC 7591 §2).
 	//
 	// Example: 2.1.0
@@ -674,6 +690,11 @@ type ClientUpdate struct {
 	//
 	// Example: 4NRB1-0XZABZI9E6-5SM3R
 	SoftwareID *string `json:"software_id,omitempty"`
+
+	// SoftwareStatement A JWT of an issuer that the server approves, whose claims take the place of the members of the same names (RFC 7591 §2.3). It is returned as it was sent.
+	//
+	// Example: eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlIiwic29mdHdhcmVfaWQiOiI0TlJCMS0wWFpBQlpJOUU2LTVTTTNSIn0.c2lnbmF0dXJl
+	SoftwareStatement *string `json:"software_statement,omitempty"`
 
 	// SoftwareVersion The version of the software (RFC 7591 §2).
 	//
@@ -1561,6 +1582,14 @@ func (a *ClientInformation) UnmarshalJSON(b []byte) error {
 		delete(object, "software_id")
 	}
 
+	if raw, found := object["software_statement"]; found {
+		err = json.Unmarshal(raw, &a.SoftwareStatement)
+		if err != nil {
+			return fmt.Errorf("error reading 'software_statement': %w", err)
+		}
+		delete(object, "software_statement")
+	}
+
 	if raw, found := object["software_version"]; found {
 		err = json.Unmarshal(raw, &a.SoftwareVersion)
 		if err != nil {
@@ -1731,6 +1760,13 @@ func (a ClientInformation) MarshalJSON() ([]byte, error) {
 		}
 	}
 
+	if a.SoftwareStatement != nil {
+		object["software_statement"], err = json.Marshal(a.SoftwareStatement)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'software_statement': %w", err)
+		}
+	}
+
 	if a.SoftwareVersion != nil {
 		object["software_version"], err = json.Marshal(a.SoftwareVersion)
 		if err != nil {
@@ -1888,6 +1924,14 @@ func (a *ClientMetadata) UnmarshalJSON(b []byte) error {
 		delete(object, "software_id")
 	}
 
+	if raw, found := object["software_statement"]; found {
+		err = json.Unmarshal(raw, &a.SoftwareStatement)
+		if err != nil {
+			return fmt.Errorf("error reading 'software_statement': %w", err)
+		}
+		delete(object, "software_statement")
+	}
+
 	if raw, found := object["software_version"]; found {
 		err = json.Unmarshal(raw, &a.SoftwareVersion)
 		if err != nil {
@@ -2019,6 +2063,13 @@ func (a ClientMetadata) MarshalJSON() ([]byte, error) {
 		object["software_id"], err = json.Marshal(a.SoftwareID)
 		if err != nil {
 			return nil, fmt.Errorf("error marshaling 'software_id': %w", err)
+		}
+	}
+
+	if a.SoftwareStatement != nil {
+		object["software_statement"], err = json.Marshal(a.SoftwareStatement)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'software_statement': %w", err)
 		}
 	}
 
@@ -2229,6 +2280,14 @@ func (a *ClientUpdate) UnmarshalJSON(b []byte) error {
 		delete(object, "software_id")
 	}
 
+	if raw, found := object["software_statement"]; found {
+		err = json.Unmarshal(raw, &a.SoftwareStatement)
+		if err != nil {
+			return fmt.Errorf("error reading 'software_statement': %w", err)
+		}
+		delete(object, "software_statement")
+	}
+
 	if raw, found := object["software_version"]; found {
 		err = json.Unmarshal(raw, &a.SoftwareVersion)
 		if err != nil {
@@ -2392,6 +2451,13 @@ func (a ClientUpdate) MarshalJSON() ([]byte, error) {
 		object["software_id"], err = json.Marshal(a.SoftwareID)
 		if err != nil {
 			return nil, fmt.Errorf("error marshaling 'software_id': %w", err)
+		}
+	}
+
+	if a.SoftwareStatement != nil {
+		object["software_statement"], err = json.Marshal(a.SoftwareStatement)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'software_statement': %w", err)
 		}
 	}
 

@@ -31,8 +31,6 @@ const (
 	clockSkew = time.Minute
 )
 
-var assertionAlgorithms = []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA}
-
 // assertion is what a client signs to prove who it is (RFC 7523 §3).
 type assertion struct {
 	signed *jose.JSONWebSignature
@@ -103,7 +101,7 @@ func parseAssertion(text string) (*assertion, bool) {
 	if len(text) > MaxAssertionBytes || strings.ContainsAny(text, "\r\n") {
 		return nil, false
 	}
-	signed, err := jose.ParseSignedCompact(text, assertionAlgorithms)
+	signed, err := jose.ParseSignedCompact(text, registration.SignatureAlgorithms)
 	if err != nil {
 		return nil, false
 	}
@@ -161,20 +159,12 @@ func (a *assertion) namesOneOf(keys []jose.JSONWebKey) bool {
 func (a *assertion) isSignedBy(keys []jose.JSONWebKey) bool {
 	header := a.signed.Signatures[0].Protected
 	return slices.ContainsFunc(keys, func(key jose.JSONWebKey) bool {
-		if !isMeant(key, header) {
+		if !registration.IsMeant(key, header) {
 			return false
 		}
 		_, err := a.signed.Verify(key.Key)
 		return err == nil
 	})
-}
-
-// isMeant holds a key to its use and algorithm (RFC 7517 §4.2, §4.4), and to its name
-// where both sides give one.
-func isMeant(key jose.JSONWebKey, header jose.Header) bool {
-	return (key.KeyID == "" || header.KeyID == "" || key.KeyID == header.KeyID) &&
-		(key.Use == "" || key.Use == "sig") &&
-		(key.Algorithm == "" || key.Algorithm == header.Algorithm)
 }
 
 // fault returns why the claims do not authenticate their subject at this time, or ""

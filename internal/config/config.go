@@ -298,6 +298,7 @@ func (c *Config) Tenant() *tenant.Tenant {
 		AccessTokenAlgorithm:  c.AccessTokenAlgorithm,
 		IDTokenAlgorithm:      c.IDTokenAlgorithm,
 		ResourceServers:       c.File.ResourceServers,
+		SoftwareStatements:    c.File.SoftwareStatements,
 	}}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/seed-9c856424/registrar/internal/authorization"
 	"github.com/seed-9c856424/registrar/internal/credential"
 	"github.com/seed-9c856424/registrar/internal/oauth"
+	"github.com/seed-9c856424/registrar/internal/registration"
 	"github.com/seed-9c856424/registrar/internal/tenant"
 )
 
@@ -22,6 +23,8 @@ type File struct {
 	ScopeRequirements map[string]tenant.Requirement
 	// ResourceServers may introspect tokens.
 	ResourceServers []tenant.ResourceServer
+	// SoftwareStatements says what is made of software statements.
+	SoftwareStatements tenant.SoftwareStatements
 }
 
 // fileReader reads a File.
@@ -71,8 +74,9 @@ func (r *fileReader) read(text []byte) {
 		return
 	}
 	r.members(root, map[string]func(entry){
-		"scopes":           r.readScopes,
-		"resource_servers": r.readResourceServers,
+		"scopes":              r.readScopes,
+		"resource_servers":    r.readResourceServers,
+		"software_statements": r.readSoftwareStatements,
 	})
 }
 
@@ -86,6 +90,8 @@ var (
 	idText     = format{visibleASCII.MatchString, "ASCII letters, digits and signs without blanks (RFC 6749 appendix A.1)"}
 	digestText = format{isDigest, "the SHA-256 digest of a secret, 64 hexadecimal digits"}
 	pathText   = format{isName, "the path of a file"}
+	truthText  = format{func(text string) bool { return text == "true" || text == "false" }, "true or false"}
+	webText    = format{registration.IsWebURI, "an https URI"}
 	audience   = format{func(uri string) bool { return isResource(authorization.NormalResource(uri)) }, resourceRule}
 )
 
@@ -151,6 +157,48 @@ func (r *fileReader) resourceServer(e entry) (server tenant.ResourceServer) {
 		}
 	}
 	return server
+}
+
+func (r *fileReader) readSoftwareStatements(e entry) {
+	statements := &r.file.SoftwareStatements
+	r.members(e, map[string]func(entry){
+		"required":             func(e entry) { statements.Required = r.text(e, truthText) == "true" },
+		"issuers":              func(e entry) { statements.Issuers = r.statementIssuers(e) },
+		"revoked_software_ids": func(e entry) { statements.RevokedSoftwareIDs = r.texts(e, nameText) },
+	})
+}
+
+func (r *fileReader) statementIssuers(e entry) map[string]tenant.StatementIssuer {
+	const oneSource = "it must have jwks_uri or jwks_file"
+	issuers := map[string]tenant.StatementIssuer{}
+	for _, item := range r.pairs(e) {
+		var issuer tenant.StatementIssuer
+		r.members(item, map[string]func(entry){
+			"jwks_uri":  func(e entry) { issuer.JWKSURI = r.text(e, webText) },
+			"jwks_file": func(e entry) { issuer.JWKS = r.keysOfFile(e) },
+		})
+		if item.node.Kind == yaml.MappingNode && item.has("jwks_uri") == item.has("jwks_file") {
+			r.fault(item, oneSource+", not both")
+		}
+		issuers[item.key] = issuer
+	}
+	return issuers
+}
+
+func (r *fileReader) keysOfFile(e entry) []byte {
+	path := r.text(e, pathText)
+	if path == "" {
+		return nil
+	}
+	keys, err := r.readSecret(path)
+	if err != nil {
+		r.fault(e, err.Error())
+		return nil
+	}
+	if _, reason := registration.ReadKeys([]byte(keys)); reason != "" {
+		r.fault(e, "the set of keys "+reason)
+	}
+	return []byte(keys)
 }
 
 // digestOfFile does not keep the secret: its digest is all that is needed of it.

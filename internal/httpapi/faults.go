@@ -30,7 +30,7 @@ var identifying = []string{
 }
 
 // faultCodes lists the codes of a registration's faults, the most telling first.
-var faultCodes = []oauth.Code{oauth.InvalidRequest, oauth.InvalidRedirectURI, oauth.InvalidClientMetadata}
+var faultCodes = []oauth.Code{oauth.InvalidRequest, oauth.InvalidRedirectURI, oauth.InvalidSoftwareStatement, oauth.InvalidClientMetadata}
 
 // bodyFault turns what the contract finds in a registration's body into the OAuth error
 // of that operation (RFC 7591 §3.2.2). The description holds the member and the rule,
@@ -81,6 +81,8 @@ func (f fault) code(op *operation) oauth.Code {
 		return oauth.InvalidRequest
 	case !f.text && f.member() == "redirect_uris":
 		return oauth.InvalidRedirectURI
+	case !f.text && f.member() == "software_statement":
+		return oauth.InvalidSoftwareStatement
 	}
 	return oauth.InvalidClientMetadata
 }

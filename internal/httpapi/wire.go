@@ -30,6 +30,7 @@ func metadataFrom(body api.ClientMetadata, localized map[string]string) registra
 		JWKSURI:                 value(body.JwksURI),
 		SoftwareID:              value(body.SoftwareID),
 		SoftwareVersion:         value(body.SoftwareVersion),
+		SoftwareStatement:       value(body.SoftwareStatement),
 	}
 }
 
@@ -50,6 +51,7 @@ func metadataPart(body api.ClientUpdate) api.ClientMetadata {
 		Scope:                   body.Scope,
 		SoftwareID:              body.SoftwareID,
 		SoftwareVersion:         body.SoftwareVersion,
+		SoftwareStatement:       body.SoftwareStatement,
 		TokenEndpointAuthMethod: body.TokenEndpointAuthMethod,
 		TosURI:                  body.TosURI,
 	}
@@ -81,6 +83,7 @@ func (s *server) information(r *registration.Registered) information {
 		JwksURI:                 present(m.JWKSURI),
 		SoftwareID:              present(m.SoftwareID),
 		SoftwareVersion:         present(m.SoftwareVersion),
+		SoftwareStatement:       present(m.SoftwareStatement),
 	}}
 }
 

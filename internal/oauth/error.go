@@ -11,6 +11,11 @@ const (
 	InvalidRedirectURI Code = "invalid_redirect_uri"
 	// InvalidClientMetadata is any other member that breaks a rule (RFC 7591 §3.2.2).
 	InvalidClientMetadata Code = "invalid_client_metadata"
+	// InvalidSoftwareStatement is a software statement that is not valid (RFC 7591 §3.2.2).
+	InvalidSoftwareStatement Code = "invalid_software_statement"
+	// UnapprovedSoftwareStatement is a software statement that is not approved here (RFC 7591
+	// §3.2.2).
+	UnapprovedSoftwareStatement Code = "unapproved_software_statement"
 	// InvalidClient is a client that is not known or did not authenticate (RFC 6749 §5.2).
 	InvalidClient Code = "invalid_client"
 	// InvalidGrant is a code or refresh token that is not valid for this client (RFC 6749 §5.2).

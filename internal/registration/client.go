@@ -32,6 +32,8 @@ type Metadata struct {
 	JWKSURI         string            `json:"jwks_uri,omitempty"`
 	SoftwareID      string            `json:"software_id,omitempty"`
 	SoftwareVersion string            `json:"software_version,omitempty"`
+	// SoftwareStatement is as it was presented (RFC 7591 §2.3).
+	SoftwareStatement string `json:"software_statement,omitempty"`
 }
 
 // Origin says how a client came to be.

@@ -40,19 +40,24 @@ var memberReaders = map[string]func(*Metadata, any) string{
 // an *oauth.Error that names a member of another type.
 func decodeMetadata(object map[string]any) (Metadata, error) {
 	var m Metadata
+	err := m.readAll(object)
+	return m, err
+}
+
+func (m *Metadata) readAll(object map[string]any) error {
 	var worst error
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		reason := m.read(name, object[name])
 		switch {
 		case reason == "":
 		case name == "redirect_uris":
-			return Metadata{}, invalidRedirectURI(name, reason)
+			return invalidRedirectURI(name, reason)
 		case worst == nil:
 			base, _, _ := strings.Cut(name, "#")
 			worst = invalidMetadata(base, reason)
 		}
 	}
-	return m, worst
+	return worst
 }
 
 func (m *Metadata) read(name string, value any) string {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/seed-9c856424/registrar/internal/credential"
@@ -24,8 +25,12 @@ type Service struct {
 	// of a registration that was admitted and could not be stored.
 	Admit   func(ctx context.Context, from netip.Addr) error
 	Readmit func(ctx context.Context, from netip.Addr)
-	Now     func() time.Time
-	Random  io.Reader
+	// StatementKeys returns the keys at the jwks_uri of an issuer of software statements.
+	// from is who is the cause of it. It returns an *oauth.Error of code
+	// temporarily_unavailable where they cannot be had.
+	StatementKeys func(ctx context.Context, issuer tenant.StatementIssuer, from netip.Addr) ([]jose.JSONWebKey, error)
+	Now           func() time.Time
+	Random        io.Reader
 }
 
 // Access is who asks: the credentials presented and the circumstances.
@@ -51,9 +56,14 @@ type Registered struct {
 
 // Register creates a client of the tenant (RFC 7591 §3), with what Permit returned. It
 // returns an *oauth.Error of code invalid_redirect_uri or invalid_client_metadata for
-// metadata that breaks a rule, ErrInitialTokenInvalid if the token ended meanwhile, what
+// metadata that breaks a rule, of invalid_software_statement or
+// unapproved_software_statement for a statement, ErrInitialTokenInvalid if the token ended meanwhile, what
 // Admit returns, and what the store returns.
 func (s *Service) Register(ctx context.Context, t *tenant.Tenant, access Access, permit *InitialAccessToken, asked Metadata) (*Registered, error) {
+	asked, err := s.withStatement(ctx, t, access.From, asked)
+	if err != nil {
+		return nil, err
+	}
 	metadata, defaulted, err := boundedRules(t.Policy, permit.bounds(), asked)
 	if err != nil {
 		return nil, err
@@ -206,8 +216,15 @@ func (s *Service) replace(ctx context.Context, t *tenant.Tenant, current *Client
 	if err := checkIdentity(current, r); err != nil {
 		return nil, err
 	}
-	metadata, defaulted, err := boundedRules(t.Policy, current.Bounds, r.Metadata)
+	asked, err := s.withStatement(ctx, t, access.From, r.Metadata)
 	if err != nil {
+		return nil, err
+	}
+	metadata, defaulted, err := boundedRules(t.Policy, current.Bounds, asked)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSameSoftware(current.Metadata, metadata); err != nil {
 		return nil, err
 	}
 	updated := *current

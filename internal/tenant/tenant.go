@@ -45,6 +45,20 @@ const (
 	RegistrationClosed RegistrationMode = "closed"
 )
 
+// SoftwareStatements says which software statements are approved, and whether one is needed.
+type SoftwareStatements struct {
+	Required bool
+	// Issuers are the approved ones, by iss.
+	Issuers            map[string]StatementIssuer
+	RevokedSoftwareIDs []string
+}
+
+// StatementIssuer publishes its keys at JWKSURI, or they are JWKS.
+type StatementIssuer struct {
+	JWKS    []byte
+	JWKSURI string
+}
+
 // Policy is what a tenant allows its clients to register and its users to grant.
 type Policy struct {
 	// Scopes is the allowlist, in the order in which metadata documents list it.
@@ -73,6 +87,8 @@ type Policy struct {
 	// listed.
 	MetadataDocuments     MetadataDocuments
 	MetadataDocumentHosts Hosts
+	// SoftwareStatements says what is made of software statements (RFC 7591 §2.3).
+	SoftwareStatements SoftwareStatements
 	// AllowedOrigins are the browser origins that may read answers; "*" is any.
 	AllowedOrigins []string
 
