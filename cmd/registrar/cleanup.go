@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-9c856424/registrar/internal/authorization"
 	"github.com/seed-9c856424/registrar/internal/login"
+	"github.com/seed-9c856424/registrar/internal/metrics"
 	"github.com/seed-9c856424/registrar/internal/store"
 )
 
@@ -30,6 +31,7 @@ type cleanup struct {
 	tenant string
 	// retention is how long the audit trail is kept; 0: for ever.
 	retention time.Duration
+	metrics   *metrics.Metrics
 	log       *slog.Logger
 	// holder names this process among those that share the database.
 	holder string
@@ -37,10 +39,10 @@ type cleanup struct {
 	stop func()
 }
 
-func newCleanup(db *store.Store, tenant string, retention time.Duration, log *slog.Logger) *cleanup {
+func newCleanup(db *store.Store, tenant string, retention time.Duration, m *metrics.Metrics, log *slog.Logger) *cleanup {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	c := &cleanup{store: db, tenant: tenant, retention: retention, log: log, holder: rand.Text(), stop: func() { cancel(); running.Wait() }}
+	c := &cleanup{store: db, tenant: tenant, retention: retention, metrics: m, log: log, holder: rand.Text(), stop: func() { cancel(); running.Wait() }}
 	running.Go(func() { c.run(ctx) })
 	return c
 }
@@ -62,26 +64,30 @@ func (c *cleanup) run(ctx context.Context) {
 
 // once removes all that has expired, in batches, if no other replica is at it.
 func (c *cleanup) once(ctx context.Context, now time.Time) error {
-	for _, remove := range []func() (int64, error){
-		func() (int64, error) { return c.store.DeleteExpiredGrants(ctx, c.tenant, now, cleanupBatch) },
-		func() (int64, error) {
+	for _, kind := range []struct {
+		what   string
+		remove func() (int64, error)
+	}{
+		{"grants", func() (int64, error) { return c.store.DeleteExpiredGrants(ctx, c.tenant, now, cleanupBatch) }},
+		{"sessions", func() (int64, error) {
 			return c.store.DeleteExpiredSessions(ctx, c.tenant, now, now.Add(-login.SessionIdle), cleanupBatch)
-		},
-		func() (int64, error) {
+		}},
+		{"upstream_tokens", func() (int64, error) {
 			return c.store.DeleteUnusedUpstreamTokens(ctx, c.tenant, now.Add(-upstreamUnused), cleanupBatch)
-		},
-		func() (int64, error) { return c.trimTrail(ctx, now) },
+		}},
+		{"audit_entries", func() (int64, error) { return c.trimTrail(ctx, now) }},
 	} {
-		if mine, err := c.empty(ctx, now, remove); err != nil || !mine {
+		if mine, err := c.empty(ctx, now, kind.what, kind.remove); err != nil || !mine {
 			return err
 		}
 	}
+	c.metrics.CleanedUp(now)
 	return nil
 }
 
 // empty removes batch after batch until there is nothing left. It takes the lease before
 // each, which a long run would outlast, and reports whether it had it throughout.
-func (c *cleanup) empty(ctx context.Context, now time.Time, remove func() (int64, error)) (mine bool, err error) {
+func (c *cleanup) empty(ctx context.Context, now time.Time, what string, remove func() (int64, error)) (mine bool, err error) {
 	began := time.Now()
 	for removed := int64(1); removed > 0; {
 		at := now.Add(time.Since(began))
@@ -91,6 +97,7 @@ func (c *cleanup) empty(ctx context.Context, now time.Time, remove func() (int64
 		if removed, err = remove(); err != nil {
 			return true, err
 		}
+		c.metrics.Removed(what, removed)
 	}
 	return true, nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-9c856424/registrar/internal/login"
+	"github.com/seed-9c856424/registrar/internal/metrics"
 	"github.com/seed-9c856424/registrar/internal/store"
 	"github.com/seed-9c856424/registrar/internal/tenant"
 )
@@ -57,7 +58,7 @@ func TestCleanup(t *testing.T) {
 }
 
 func cleaner(db *store.Store, holder string) *cleanup {
-	return &cleanup{store: db, tenant: tenant.DefaultID, log: slog.New(slog.DiscardHandler), holder: holder}
+	return &cleanup{store: db, tenant: tenant.DefaultID, metrics: metrics.New("test"), log: slog.New(slog.DiscardHandler), holder: holder}
 }
 
 func mustSession(t *testing.T, db *store.Store, id string, expiresAt time.Time) {

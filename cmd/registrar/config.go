@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-9c856424/registrar/internal/config"
+	"github.com/seed-9c856424/registrar/internal/metrics"
 )
 
 func configCommand(p *process) *cobra.Command {
@@ -40,7 +42,7 @@ func (p *process) checkConfig() error {
 		return err
 	}
 	// It reads the URL of Redis and connects when it is first used.
-	limits, err := newGates(settings, slog.New(slog.DiscardHandler))
+	limits, err := newGates(settings, metrics.New(version), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
@@ -54,9 +56,12 @@ func summarise(out io.Writer, settings *config.Config) {
 	for _, line := range [][2]string{
 		{"issuer", settings.Issuer},
 		{"listens on", settings.Addr},
+		{"metrics", cmp.Or(settings.MetricsAddr, "off")},
 		{"database", describeDatabase(settings)},
 		{"login", describeLogin(settings)},
 		{"limits", describeLimits(settings)},
+		{"registration", string(settings.RegistrationMode)},
+		{"documents", string(settings.MetadataDocuments)},
 		{"scopes", strconv.Itoa(len(settings.Scopes))},
 		{"resource servers", strconv.Itoa(len(settings.File.ResourceServers))},
 	} {

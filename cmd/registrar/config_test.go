@@ -36,9 +36,12 @@ func TestConfigCheck(t *testing.T) {
 			map[string]string{"REGISTRAR_DATABASE_URL": "sqlite://" + database},
 			"issuer            http://localhost:8080\n" +
 				"listens on        127.0.0.1:8080\n" +
+				"metrics           off\n" +
 				"database          SQLite, " + database + "\n" +
 				"login             development: any name is believed, from this machine alone\n" +
 				"limits            10/1h registrations per address, in each process\n" +
+				"registration      open\n" +
+				"documents         any\n" +
 				"scopes            4\n" +
 				"resource servers  0\n" +
 				"warning: REGISTRAR_RESOURCES: without a list, tokens are issued for any https or loopback resource\n",
@@ -57,9 +60,12 @@ func TestConfigCheck(t *testing.T) {
 			},
 			"issuer            https://id.example\n" +
 				"listens on        :8080\n" +
+				"metrics           off\n" +
 				"database          PostgreSQL\n" +
 				"login             at https://up.example\n" +
 				"limits            10/1h registrations per address, shared through Redis\n" +
+				"registration      open\n" +
+				"documents         any\n" +
 				"scopes            4\n" +
 				"resource servers  1\n",
 		},
@@ -72,9 +78,12 @@ func TestConfigCheck(t *testing.T) {
 			},
 			"issuer            https://id.example\n" +
 				"listens on        :8080\n" +
+				"metrics           off\n" +
 				"database          SQLite, " + database + "\n" +
 				"login             none\n" +
 				"limits            off\n" +
+				"registration      open\n" +
+				"documents         any\n" +
 				"scopes            4\n" +
 				"resource servers  0\n" +
 				"warning: REGISTRAR_SECRET: this variable is not a setting of this version and has no effect\n" +
@@ -90,9 +99,12 @@ func TestConfigCheck(t *testing.T) {
 			},
 			"issuer            http://localhost:8080\n" +
 				"listens on        127.0.0.1:8080\n" +
+				"metrics           off\n" +
 				"database          SQLite, " + database + "\n" +
 				"login             users file, " + file + "\n" +
 				"limits            10/1h registrations per address, in each process\n" +
+				"registration      open\n" +
+				"documents         any\n" +
 				"scopes            4\n" +
 				"resource servers  0\n",
 		},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-9c856424/registrar/internal/config"
+	"github.com/seed-9c856424/registrar/internal/metrics"
 	"github.com/seed-9c856424/registrar/internal/ratelimit"
 )
 
@@ -33,14 +34,15 @@ type gates struct {
 	close                                              func() error
 }
 
-// newGates builds the limits, in this process or shared through Redis.
-func newGates(settings *config.Config, log *slog.Logger) (*gates, error) {
+// newGates builds the limits, in this process or shared through Redis. What they refuse is
+// counted.
+func newGates(settings *config.Config, m *metrics.Metrics, log *slog.Logger) (*gates, error) {
 	limiter, closeLimiter, err := newLimiters(settings, log)
 	if err != nil {
 		return nil, err
 	}
 	gate := func(name string, limit ratelimit.Limit) ratelimit.Gate {
-		return ratelimit.Gate{Limiter: limiter(), Policy: ratelimit.Policy{Name: name, Default: limit}}
+		return ratelimit.Gate{Limiter: countedLimiter{limiter(), func() { m.Limited(name) }}, Policy: ratelimit.Policy{Name: name, Default: limit}}
 	}
 	registration := gate("registration", settings.RegistrationRate.Limit)
 	registration.Policy.Ranges = settings.SharedEgress

@@ -42,7 +42,7 @@ type outbound struct {
 	now     func() time.Time
 }
 
-func newOutbound(settings *config.Config, limits *gates, trail *trail, outside network) *outbound {
+func newOutbound(settings *config.Config, limits *gates, observe func(context.Context, fetch.Event), outside network) *outbound {
 	if outside.now == nil {
 		outside.now = time.Now
 	}
@@ -53,7 +53,7 @@ func newOutbound(settings *config.Config, limits *gates, trail *trail, outside n
 			Lookup: outside.lookup, Dial: outside.dial, Roots: outside.roots, Timeout: outside.patience, Now: outside.now,
 			Insecure:    settings.DevelopmentFetch,
 			LimitCaller: limits.fetchCaller, LimitHost: limits.fetchHost,
-			Observe: trail.countFetch,
+			Observe: observe,
 		},
 		documents: &fetch.Kind{
 			Name: "document", MaxBytes: registration.MaxDocumentBytes, Media: fetch.JSON,

@@ -11,8 +11,10 @@ import (
 
 	"github.com/seed-9c856424/registrar/internal/authorization"
 	"github.com/seed-9c856424/registrar/internal/config"
+	"github.com/seed-9c856424/registrar/internal/fetch"
 	"github.com/seed-9c856424/registrar/internal/httpapi"
 	"github.com/seed-9c856424/registrar/internal/login"
+	"github.com/seed-9c856424/registrar/internal/metrics"
 	"github.com/seed-9c856424/registrar/internal/registration"
 	"github.com/seed-9c856424/registrar/internal/signing"
 	"github.com/seed-9c856424/registrar/internal/store"
@@ -20,7 +22,7 @@ import (
 )
 
 // assemble puts the rooms behind the API together.
-func assemble(ctx context.Context, settings *config.Config, db *store.Store, limits *gates, trail *trail, outside network, log *slog.Logger) (httpapi.Options, error) {
+func assemble(ctx context.Context, settings *config.Config, db *store.Store, limits *gates, trail *trail, m *metrics.Metrics, outside network, log *slog.Logger) (httpapi.Options, error) {
 	t := settings.Tenant()
 	sealer, err := newSealer(settings)
 	if err != nil {
@@ -34,7 +36,8 @@ func assemble(ctx context.Context, settings *config.Config, db *store.Store, lim
 	if err != nil {
 		return httpapi.Options{}, err
 	}
-	outbound := newOutbound(settings, limits, trail, outside)
+	countFetch := func(_ context.Context, e fetch.Event) { m.Fetched(e.Kind, e.Outcome, e.Duration) }
+	outbound := newOutbound(settings, limits, observeFetch(trail.countFetch, countFetch), outside)
 	return httpapi.Options{
 		Tenant: t,
 		Registry: &registration.Service{
@@ -49,6 +52,7 @@ func assemble(ctx context.Context, settings *config.Config, db *store.Store, lim
 		Keys:           func(ctx context.Context) ([]map[string]any, error) { return keys.Public(ctx, t.ID) },
 		Refused:        limits.refused,
 		CountRefusal:   trail.countRefusal,
+		Observe:        observe(m, t.ID),
 		Ready:          db.Ready,
 		TrustedProxies: settings.TrustedProxies,
 		MaxBody:        int64(settings.MaxBody),

@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed-9c856424/registrar/internal/config"
 	"github.com/seed-9c856424/registrar/internal/httpapi"
+	"github.com/seed-9c856424/registrar/internal/metrics"
 	"github.com/seed-9c856424/registrar/internal/store"
 )
 
@@ -62,14 +63,16 @@ func (p *process) serve(ctx context.Context, migrate bool) error {
 		return err
 	}
 	defer db.Close()
-	limits, err := newGates(settings, log)
+	m := metrics.New(version)
+	m.Database(db.Stats)
+	limits, err := newGates(settings, m, log)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = limits.close() }()
 	trail := newTrail(db, settings.Tenant().ID, log)
 	defer trail.stop()
-	options, err := assemble(ctx, settings, db, limits, trail, p.outside, log)
+	options, err := assemble(ctx, settings, db, limits, trail, m, p.outside, log)
 	if err != nil {
 		return err
 	}
@@ -77,8 +80,13 @@ func (p *process) serve(ctx context.Context, migrate bool) error {
 	if err != nil {
 		return err
 	}
-	cleaner := newCleanup(db, options.Tenant.ID, settings.AuditRetention, log)
+	cleaner := newCleanup(db, options.Tenant.ID, settings.AuditRetention, m, log)
 	defer cleaner.stop()
+	stopMetrics, err := serveMetrics(ctx, settings.MetricsAddr, m, log)
+	if err != nil {
+		return fmt.Errorf("%sMETRICS_ADDR: %w", config.Prefix, err)
+	}
+	defer stopMetrics()
 	return p.listen(ctx, settings, log, db, handler)
 }
 

@@ -33,6 +33,7 @@ const Prefix = "REGISTRAR_"
 type Config struct {
 	Addr        string `env:"ADDR"`
 	Issuer      string `env:"ISSUER"`
+	MetricsAddr string `env:"METRICS_ADDR"`
 	DatabaseURL string `env:"DATABASE_URL" envDefault:"sqlite://registrar.db"`
 	RedisURL    string `env:"REDIS_URL"`
 

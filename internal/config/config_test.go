@@ -181,7 +181,7 @@ func TestTenant(t *testing.T) {
 var wrong = []string{
 	"ADDR=localhost", "ADDR=8080", "ADDR=:", "ADDR=:http", "ADDR=:65536", "ADDR=::1:80",
 	"DATABASE_URL=mysql://u:p4ssw0rd@db/x", "DATABASE_URL=registrar.db", "DATABASE_URL=p4ssw0rd",
-	"REDIS_URL=http://:p4ssw0rd@cache", "REDIS_URL=cache:6379",
+	"REDIS_URL=http://:p4ssw0rd@cache", "REDIS_URL=cache:6379", "METRICS_ADDR=9090", "METRICS_ADDR=localhost",
 	"REGISTRATION_MODE=initial", "REGISTRATION_MODE=Open",
 	"REGISTRATION_RATE=10", "REGISTRATION_RATE=0/1h", "REGISTRATION_RATE=-1/1h", "REGISTRATION_RATE=10/0s", "REGISTRATION_RATE=10/1", "REGISTRATION_RATE=OFF",
 	"SHARED_EGRESS=10.0.0.0/8", "SHARED_EGRESS=10.0.0.0/8=x", "SHARED_EGRESS=ten=10/1h",

@@ -46,6 +46,7 @@ const makeSecretKey = "make one with: openssl rand -base64 32"
 func (c *Config) serverChecks() []check {
 	return []check{
 		{!isListenAddress(c.Addr), "ADDR", "it must be host:port or :port, with a port from 0 to 65535"},
+		{c.MetricsAddr != "" && !isListenAddress(c.MetricsAddr), "METRICS_ADDR", "it must be host:port or :port, with a port from 0 to 65535"},
 		{!hasScheme(c.DatabaseURL, "sqlite", "postgres", "postgresql"), "DATABASE_URL", "it must begin with sqlite://, postgres:// or postgresql://"},
 		{hasScheme(c.DatabaseURL, "postgres", "postgresql") && len(c.SecretKey) == 0, "SECRET_KEY", "PostgreSQL needs it; " + makeSecretKey},
 		{c.RedisURL != "" && !hasScheme(c.RedisURL, "redis", "rediss", "unix"), "REDIS_URL", "it must begin with redis://, rediss:// or unix://"},

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net"
 	"os"
 
 	"github.com/seed-9c856424/registrar/internal/tenant"
@@ -27,11 +28,17 @@ func (c *Config) StartWarnings() []string {
 	}
 	warnings.check([]check{
 		{c.RegistrationRate.Off, "REGISTRATION_RATE", "registrations are not limited"},
+		{c.MetricsAddr != "" && !listensOnLoopback(c.MetricsAddr), "METRICS_ADDR", "whoever reaches it can read metrics and profiles: keep it from the outside"},
 		{c.DevelopmentFetch, "DEVELOPMENT_FETCH", "clients can have this server connect to any address"},
 		{c.MetadataDocuments == tenant.MetadataDocumentsListed && len(c.MetadataDocumentHosts) == 0, "METADATA_DOCUMENT_HOSTS", "without a host, no client is known by its metadata document"},
 		{c.Login() == LoginNone, "UPSTREAM_ISSUER", "neither it nor " + Prefix + "USERS_FILE is set: nobody can log in"},
 	})
 	return warnings.lines
+}
+
+func listensOnLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	return err == nil && isLoopback(host)
 }
 
 // othersMayUse are the permissions of everybody but the owner of a file.

@@ -105,6 +105,7 @@ func refusal(status int) answer {
 // renderError is the one place where an error becomes a response.
 func (s *server) renderError(err error, c echo.Context) {
 	a := answerTo(err)
+	exchangeOf(c.Request().Context()).code = a.code
 	s.logError(c, a, err)
 	if c.Response().Committed {
 		return

@@ -15,6 +15,7 @@ import (
 
 	"github.com/seed-9c856424/registrar/internal/authorization"
 	"github.com/seed-9c856424/registrar/internal/credential"
+	"github.com/seed-9c856424/registrar/internal/oauth"
 	"github.com/seed-9c856424/registrar/internal/registration"
 )
 
@@ -36,6 +37,8 @@ type exchange struct {
 	session, browser credential.Secret
 	// permit is the initial access token that a registration came with; nil without one.
 	permit *registration.InitialAccessToken
+	// code is that of the error that was answered, if one was.
+	code oauth.Code
 	// client is who the registration access token belongs to, on operations that need one.
 	client *registration.Client
 }
@@ -59,9 +62,20 @@ func (s *server) trace(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := next(c); err != nil {
 			c.Error(err)
 		}
-		s.logAccess(c, x, time.Since(began))
+		took := time.Since(began)
+		s.logAccess(c, x, took)
+		s.Observe(s.operationID(c), c.Response().Status, x.code, took)
 		return nil
 	}
+}
+
+// operationID names the operation that was asked for, "" for none.
+func (s *server) operationID(c echo.Context) string {
+	op := s.operation(c)
+	if op == nil {
+		return ""
+	}
+	return op.id
 }
 
 func (s *server) newExchange(r *http.Request) *exchange {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-9c856424/registrar/gen/api"
 	"github.com/seed-9c856424/registrar/internal/authorization"
+	"github.com/seed-9c856424/registrar/internal/oauth"
 	"github.com/seed-9c856424/registrar/internal/registration"
 	"github.com/seed-9c856424/registrar/internal/tenant"
 )
@@ -36,6 +37,9 @@ type Options struct {
 	// CountRefusal is told of every refused registration as well, and why, once its answer
 	// stands; the reason holds nothing that the client sent.
 	CountRefusal func(by registration.Access, reason string)
+	// Observe is told of every request that was answered: the operation of the contract, ""
+	// for none, the status, and the error code, "" for success.
+	Observe func(operation string, status int, code oauth.Code, took time.Duration)
 	// Ready returns an error while the store cannot serve.
 	Ready func(ctx context.Context) error
 	// TrustedProxies are the peers whose X-Forwarded-For counts.

@@ -128,6 +128,11 @@ func (s *Store) Close() error {
 	return errors.Join(s.readers.Close(), s.writers.Close())
 }
 
+// Stats are those of the pools of connections, by name.
+func (s *Store) Stats() map[string]sql.DBStats {
+	return map[string]sql.DBStats{"readers": s.readers.Stats(), "writers": s.writers.Stats()}
+}
+
 // Describe names the database to people: "SQLite, registrar.db" or
 // "PostgreSQL, db.example:5432/registrar". It holds no password.
 func (s *Store) Describe() string { return s.description }
