@@ -26,15 +26,36 @@ func clientCommand(p *process) *cobra.Command {
 		},
 		&cobra.Command{
 			Use:   "approve CLIENT_ID...",
-			Short: "Let suspended clients in again",
-			Long:  "Let suspended clients in again. What the suspension has ended stays ended: their users approve them anew.",
-			Args:  cobra.MinimumNArgs(1),
+			Short: "Let clients in that wait for approval, or are suspended",
+			Long: "Let clients in that wait for approval (REGISTRAR_APPROVAL=required), or are suspended. What a suspension has ended\n" +
+				"stays ended: users approve the client anew.",
+			Args: cobra.MinimumNArgs(1),
 			RunE: func(c *cobra.Command, ids []string) error {
 				return p.setStatus(c.Context(), ids, registration.StatusActive)
 			},
 		},
+		&cobra.Command{
+			Use:   "reject CLIENT_ID...",
+			Short: "Reject clients that wait for approval",
+			Long: "Reject clients. They are gone, with all that was issued to them; one that is known by a metadata document is\n" +
+				"suspended, so that it does not come back.",
+			Args: cobra.MinimumNArgs(1),
+			RunE: func(c *cobra.Command, ids []string) error { return p.reject(c.Context(), ids) },
+		},
 	)
 	return client
+}
+
+func (p *process) reject(ctx context.Context, ids []string) error {
+	_, db, err := p.openDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	registry := &registration.Service{Store: db, Now: time.Now}
+	return p.each(ids, "rejected", func(id string) error {
+		return registry.Reject(ctx, tenant.DefaultID, id, registration.ActorOperator)
+	})
 }
 
 // setStatus gives each client the status, those too that come after one that is not known.

@@ -44,7 +44,7 @@ func assemble(ctx context.Context, settings *config.Config, db *store.Store, lim
 			Store: db, Admit: limits.admit, Readmit: limits.readmit, StatementKeys: outbound.statementKeys, Now: time.Now, Random: rand.Reader,
 		},
 		Authorization: &authorization.Service{
-			Store: db, Signer: keys, Recheck: recheck(t, logins), Document: outbound.document, Keys: outbound.keys,
+			Store: db, Signer: keys, Recheck: recheck(t, logins), Admit: limits.admit, Document: outbound.document, Keys: outbound.keys,
 			Now: time.Now, Random: rand.Reader,
 		},
 		Login:          logins,

@@ -53,9 +53,7 @@ func (s *Service) admit(ctx context.Context, r *Request, who *Identity) error {
 	if r.Client.Origin != registration.OriginDocument || r.Client.Version > 0 {
 		return nil
 	}
-	client := *r.Client
-	client.CreatedFrom, client.CreatedAgent, client.CreatedTrace, client.Version = r.By.From, r.By.Agent, r.By.TraceID, 1
-	return s.Store.SaveDocument(ctx, &client, r.By.Act(s.now(), registration.ActorUser(who.User.Subject), ""))
+	return s.Store.SaveDocument(ctx, firstSeen(r.Client, r.By), r.By.Act(s.now(), registration.ActorUser(who.User.Subject), ""))
 }
 
 // remember saves what the user was asked, where the answer can be remembered at all. An

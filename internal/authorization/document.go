@@ -36,12 +36,12 @@ func (e documentError) Unwrap() error { return e.error }
 // resolve returns the client as it is at present: the stored one or, where the id is a URL,
 // the one of the document there. A stored client that did not come of a document wins.
 //
-// It returns registration.ErrNotFound, errSuspended, errDocumentRefused, a documentError
+// It returns registration.ErrNotFound, errSuspended, errPending, errDocumentRefused, a documentError
 // with the last copy beside it, nil if there is none, or what the store returns.
 func (s *Service) resolve(ctx context.Context, t *tenant.Tenant, id string, by registration.Access) (*registration.Client, error) {
 	stored, err := s.find(ctx, t, id)
 	switch {
-	case errors.Is(err, errSuspended), err != nil && !errors.Is(err, registration.ErrNotFound):
+	case err != nil && !isUnknown(err):
 		return nil, err
 	case !registration.IsDocumentURL(id), err == nil && stored.Origin != registration.OriginDocument:
 		return stored, err
@@ -54,6 +54,11 @@ func (s *Service) resolve(ctx context.Context, t *tenant.Tenant, id string, by r
 		return stored, documentError{err}
 	}
 	return s.documented(ctx, t, id, stored, document, by)
+}
+
+// isUnknown tells a client that is not there from one that is and is not served.
+func isUnknown(err error) bool {
+	return errors.Is(err, registration.ErrNotFound) && !errors.Is(err, errSuspended) && !errors.Is(err, errPending)
 }
 
 // checkDocumentURL holds a client_id to what a document may be fetched from.
@@ -75,7 +80,7 @@ func checkDocumentURL(policy tenant.Policy, url string) error {
 func (s *Service) documented(ctx context.Context, t *tenant.Tenant, url string, stored *registration.Client, d *Document, by registration.Access) (*registration.Client, error) {
 	client := registration.Client{
 		Tenant: t.ID, ID: url, Origin: registration.OriginDocument, ScopePolicy: registration.ScopeExplicit,
-		Status: registration.StatusActive, CreatedAt: s.now(),
+		Status: registration.InitialStatus(t.Policy), CreatedAt: s.now(),
 	}
 	if stored != nil {
 		client = *stored
@@ -92,7 +97,7 @@ func (s *Service) documented(ctx context.Context, t *tenant.Tenant, url string, 
 }
 
 // Client returns the client that sends its user, by whom it is asked for. It returns an
-// *oauth.Error of code invalid_client for one that is not known or is suspended, and for
+// *oauth.Error of code invalid_client for one that is not known, is suspended or waits for approval, and for
 // whatever is wrong with its document, which its developer is told; and what Document and
 // the store return.
 func (s *Service) Client(ctx context.Context, t *tenant.Tenant, id string, by registration.Access) (*registration.Client, error) {
@@ -102,6 +107,10 @@ func (s *Service) Client(ctx context.Context, t *tenant.Tenant, id string, by re
 		fault    *oauth.Error
 	)
 	switch {
+	case err == nil && client.Version == 0 && client.Status == registration.StatusPending:
+		return nil, s.await(ctx, client, by)
+	case errors.Is(err, errPending):
+		return nil, errClientPending
 	case errors.Is(err, errSuspended):
 		return nil, errClientSuspended
 	case errors.Is(err, registration.ErrNotFound):
@@ -110,6 +119,25 @@ func (s *Service) Client(ctx context.Context, t *tenant.Tenant, id string, by re
 		return nil, &oauth.Error{Code: documentCode(fault.Code), Description: "the metadata document of the client: " + fault.Description, Cause: err}
 	}
 	return client, err
+}
+
+// await stores the client of a document that somebody has to let in first, which the page
+// says. It counts as a registration.
+func (s *Service) await(ctx context.Context, client *registration.Client, by registration.Access) error {
+	if err := s.Admit(ctx, by.From); err != nil {
+		return err
+	}
+	if err := s.Store.SaveDocument(ctx, firstSeen(client, by), by.Act(s.now(), registration.ActorClient, "")); err != nil {
+		return err
+	}
+	return errClientPending
+}
+
+// firstSeen is the client as it is stored, with how it came to be.
+func firstSeen(client *registration.Client, by registration.Access) *registration.Client {
+	stored := *client
+	stored.CreatedFrom, stored.CreatedAgent, stored.CreatedTrace, stored.Version = by.From, by.Agent, by.TraceID, 1
+	return &stored
 }
 
 // documentCode tells an outage from a fault of the document.
@@ -126,7 +154,7 @@ func (s *Service) calling(ctx context.Context, t *tenant.Tenant, id string, by r
 	client, err := s.resolve(ctx, t, id, by)
 	var document documentError
 	switch {
-	case errors.Is(err, registration.ErrNotFound), errors.Is(err, errDocumentRefused):
+	case errors.Is(err, registration.ErrNotFound), errors.Is(err, errDocumentRefused), err == nil && checkStatus(client) != nil:
 		return nil, errUnauthenticated
 	case !errors.As(err, &document):
 		return client, err

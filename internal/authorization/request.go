@@ -121,6 +121,7 @@ func (s *Service) addressee(ctx context.Context, t *tenant.Tenant, params url.Va
 // administrator has suspended.
 var (
 	errNoClient        error = &oauth.Error{Code: oauth.InvalidClient, Description: "client_id: no such client is registered here"}
+	errClientPending   error = &oauth.Error{Code: oauth.InvalidClient, Description: "client_id: this client waits for the approval of an administrator"}
 	errClientSuspended error = &oauth.Error{Code: oauth.InvalidClient, Description: "client_id: this client is suspended"}
 )
 

@@ -43,6 +43,9 @@ type Service struct {
 	// has RecheckUpstream. It returns ErrUserGone if the user is gone; any other error is
 	// returned as it is, and nothing has changed.
 	Recheck func(ctx context.Context, t *tenant.Tenant, subject string) error
+	// Admit is asked before a client that is known by its document is stored to wait for
+	// approval, as for a registration. Its error is returned as it is.
+	Admit func(ctx context.Context, from netip.Addr) error
 	// Document returns the metadata document at the URL. It returns an *oauth.Error of code
 	// invalid_client_metadata or invalid_redirect_uri for one that breaks a rule, of
 	// temporarily_unavailable for one that cannot be had; any other error is returned as it
@@ -76,17 +79,30 @@ const MaxClientIDBytes = 2048
 // is not known takes it for that.
 var errSuspended = fmt.Errorf("the client is suspended: %w", registration.ErrNotFound)
 
-// find returns the client, registration.ErrNotFound or errSuspended. The store is not asked
+// errPending is a client that nobody has let in yet.
+var errPending = fmt.Errorf("the client waits for approval: %w", registration.ErrNotFound)
+
+// find returns the client, registration.ErrNotFound, errSuspended or errPending. The store is not asked
 // for what no client_id can be (RFC 6749 appendix A.1), nor every database for a NUL.
 func (s *Service) find(ctx context.Context, t *tenant.Tenant, id string) (*registration.Client, error) {
 	if !isClientID(id) {
 		return nil, registration.ErrNotFound
 	}
 	client, err := s.Store.Find(ctx, t.ID, id)
-	if err == nil && client.Status != registration.StatusActive {
-		return nil, errSuspended
+	if err != nil {
+		return nil, err
 	}
-	return client, err
+	return client, checkStatus(client)
+}
+
+func checkStatus(client *registration.Client) error {
+	switch client.Status {
+	case registration.StatusActive:
+		return nil
+	case registration.StatusPending:
+		return errPending
+	}
+	return errSuspended
 }
 
 func isClientID(id string) bool {

@@ -39,6 +39,7 @@ type Config struct {
 
 	RegistrationMode tenant.RegistrationMode `env:"REGISTRATION_MODE" envDefault:"open"`
 	RegistrationRate Rate                    `env:"REGISTRATION_RATE" envDefault:"10/1h"`
+	Approval         Approval                `env:"APPROVAL" envDefault:"none"`
 	SharedEgress     Egress                  `env:"SHARED_EGRESS"`
 	TrustedProxies   Proxies                 `env:"TRUSTED_PROXIES"`
 
@@ -94,6 +95,15 @@ type Config struct {
 
 	unknown []string
 }
+
+// Approval says whether clients wait for an administrator.
+type Approval string
+
+// The settings of approval.
+const (
+	ApprovalNone     Approval = "none"
+	ApprovalRequired Approval = "required"
+)
 
 // Envelope says when a registration is wrapped.
 type Envelope string
@@ -280,6 +290,7 @@ func (c *Config) Tenant() *tenant.Tenant {
 		DefaultScopes:         c.DefaultScopes,
 		ScopeOverflow:         c.ScopeOverflow,
 		RegistrationMode:      c.RegistrationMode,
+		ApprovalRequired:      c.Approval == ApprovalRequired,
 		AuthMethods:           methods,
 		DefaultAuthMethod:     c.DefaultAuthMethod,
 		CustomSchemes:         c.CustomSchemes,

@@ -46,6 +46,7 @@ func TestDefaults(t *testing.T) {
 		Issuer:             "http://localhost:8080",
 		DatabaseURL:        "sqlite://registrar.db",
 		RegistrationMode:   tenant.RegistrationOpen,
+		Approval:           ApprovalNone,
 		RegistrationRate:   Rate{Limit: ratelimit.Limit{Count: 10, Per: time.Hour}},
 		Scopes:             Words{"openid", "profile", "email", "offline_access"},
 		DefaultScopes:      Words{"openid", "profile", "email", "offline_access"},
@@ -142,7 +143,7 @@ func TestValues(t *testing.T) {
 }
 
 func TestTenant(t *testing.T) {
-	got := mustLoad(t, "ISSUER=https://id.example", "SCOPES=a b", "DEFAULT_SCOPES=a", "SCOPE_OVERFLOW=reject", "REGISTRATION_MODE=token", "AUTH_METHODS=none client_secret_post",
+	got := mustLoad(t, "ISSUER=https://id.example", "SCOPES=a b", "DEFAULT_SCOPES=a", "SCOPE_OVERFLOW=reject", "REGISTRATION_MODE=token", "APPROVAL=required", "AUTH_METHODS=none client_secret_post",
 		"DEFAULT_AUTH_METHOD=client_secret_post", "CUSTOM_SCHEMES=x", "STRICT_APPLICATION_TYPE=true", "REVOKE_MISUSED_TOKEN=false", "CORS_ORIGINS=https://a.example",
 		"REDIRECT_HOSTS_ALLOWED=c.example *.c.example", "REDIRECT_HOSTS_DENIED=d.example", "METADATA_DOCUMENTS=listed", "METADATA_DOCUMENT_HOSTS=e.example",
 		"UPSTREAM_ISSUER=https://up.example", "UPSTREAM_CLIENT_ID=registrar", "RECHECK_UPSTREAM=true",
@@ -153,6 +154,7 @@ func TestTenant(t *testing.T) {
 		DefaultScopes:         []string{"a"},
 		ScopeOverflow:         tenant.ScopeReject,
 		RegistrationMode:      tenant.RegistrationToken,
+		ApprovalRequired:      true,
 		AuthMethods:           []oauth.AuthMethod{oauth.AuthNone, oauth.AuthClientSecretPost},
 		DefaultAuthMethod:     oauth.AuthClientSecretPost,
 		CustomSchemes:         []string{"x"},
@@ -186,6 +188,7 @@ var wrong = []string{
 	"REGISTRATION_RATE=10", "REGISTRATION_RATE=0/1h", "REGISTRATION_RATE=-1/1h", "REGISTRATION_RATE=10/0s", "REGISTRATION_RATE=10/1", "REGISTRATION_RATE=OFF",
 	"SHARED_EGRESS=10.0.0.0/8", "SHARED_EGRESS=10.0.0.0/8=x", "SHARED_EGRESS=ten=10/1h",
 	"TRUSTED_PROXIES=proxy.internal", "TRUSTED_PROXIES=::ffff:10.0.0.0/104", "TRUSTED_PROXIES=10.0.0.0/33", "TRUSTED_PROXIES=10.0.0.0/8;10.1.0.0/16",
+	"APPROVAL=yes", "APPROVAL=Required",
 	`SCOPES="`, `SCOPES=a\b`, "SCOPES=,", "SCOPES=é",
 	"DEFAULT_SCOPES=openid admin",
 	"SCOPE_OVERFLOW=drop",

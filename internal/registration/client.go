@@ -58,6 +58,9 @@ type Status string
 const (
 	// StatusActive is a client like any other.
 	StatusActive Status = "active"
+	// StatusPending is a client that waits for an administrator to let it in. It can read,
+	// change and delete its registration.
+	StatusPending Status = "pending"
 	// StatusSuspended is a client that gets no codes and no tokens, and whose grants have
 	// ended. It can still read, change and delete its registration.
 	StatusSuspended Status = "suspended"

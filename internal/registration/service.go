@@ -94,7 +94,7 @@ func (s *Service) mint(t *tenant.Tenant, access Access, metadata Metadata, defau
 		return nil, fmt.Errorf("draw a client_id: %w", err)
 	}
 	client := &Client{
-		Tenant: t.ID, ID: clientID(id), Origin: OriginDynamic, ScopePolicy: ScopeExplicit, Status: StatusActive,
+		Tenant: t.ID, ID: clientID(id), Origin: OriginDynamic, ScopePolicy: ScopeExplicit, Status: InitialStatus(t.Policy),
 		Metadata: metadata, AuthMethodDefaulted: defaulted,
 		CreatedAt: now, CreatedFrom: access.From, CreatedAgent: access.Agent, CreatedTrace: access.TraceID, UpdatedAt: now, Version: 1,
 	}
@@ -267,6 +267,24 @@ func (s *Service) Delete(ctx context.Context, client *Client, access Access) err
 		return oauth.ErrTokenInvalid
 	}
 	return err
+}
+
+// InitialStatus is that of a client that nobody has looked at.
+func InitialStatus(policy tenant.Policy) Status {
+	if policy.ApprovalRequired {
+		return StatusPending
+	}
+	return StatusActive
+}
+
+// Reject ends a client that an administrator does not let in. One that is known by a
+// metadata document, which would come back, is suspended. It returns ErrNotFound for a
+// registered client that does not exist, and what the store returns.
+func (s *Service) Reject(ctx context.Context, tenantID, id, actor string) error {
+	if IsDocumentURL(id) {
+		return s.SetStatus(ctx, tenantID, id, StatusSuspended, actor)
+	}
+	return s.Store.Delete(ctx, tenantID, id, Act{At: s.now(), Actor: actor, Reason: "rejected"})
 }
 
 // SetStatus suspends a client, or lets it in again, in the name of the actor. One that is

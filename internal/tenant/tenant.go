@@ -68,6 +68,8 @@ type Policy struct {
 	ScopeOverflow ScopeOverflow
 	// RegistrationMode says who may register.
 	RegistrationMode RegistrationMode
+	// ApprovalRequired has every client wait until an administrator lets it in.
+	ApprovalRequired bool
 	// AuthMethods are the allowed values of token_endpoint_auth_method.
 	AuthMethods []oauth.AuthMethod
 	// DefaultAuthMethod is registered for a web client that names no method; one of AuthMethods.
