@@ -174,8 +174,11 @@ func abuseUpdate(t *testing.T, s *server, member string) (stored int64) {
 }
 
 func registrationCodes(member string) []string {
-	if member == "redirect_uris" {
+	switch member {
+	case "redirect_uris":
 		return []string{"invalid_redirect_uri"}
+	case "software_statement":
+		return []string{"invalid_software_statement"}
 	}
 	return []string{"invalid_client_metadata"}
 }

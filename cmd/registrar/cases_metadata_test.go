@@ -50,10 +50,10 @@ var metadataAccepted = []acceptedCase{
 	{name: "M-29 native on https", sent: object{"application_type": "native"}},
 	{name: "M-30 members whose behaviour is not offered", sent: object{
 		"dpop_bound_access_tokens": true, "sector_identifier_uri": "https://c.example/s", "subject_type": "pairwise", "default_max_age": 60,
-		"require_auth_time": true, "id_token_signed_response_alg": "none", "token_endpoint_auth_signing_alg": "HS256", "software_statement": "x.y.z"},
+		"require_auth_time": true, "id_token_signed_response_alg": "none", "token_endpoint_auth_signing_alg": "HS256"},
 		changed: object{
 			"dpop_bound_access_tokens": nil, "sector_identifier_uri": nil, "subject_type": nil, "default_max_age": nil,
-			"require_auth_time": nil, "id_token_signed_response_alg": nil, "token_endpoint_auth_signing_alg": nil, "software_statement": nil}},
+			"require_auth_time": nil, "id_token_signed_response_alg": nil, "token_endpoint_auth_signing_alg": nil}},
 	{name: "M-31 method of a client with a loopback redirect", sent: object{"redirect_uris": []string{"https://c.example/cb", "http://127.0.0.1/cb"}}, changed: object{"token_endpoint_auth_method": "none"}},
 	{name: "M-31 chosen method of a client with a loopback redirect", sent: object{"redirect_uris": []string{"http://127.0.0.1/cb"}, "token_endpoint_auth_method": "client_secret_post"}, changed: object{"application_type": "native"}},
 }

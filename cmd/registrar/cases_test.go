@@ -228,18 +228,25 @@ func (s *server) rows(t *testing.T) []map[string]any {
 	return s.rowsOf(t, "clients")
 }
 
-// rowsOf is what the database holds in the table, column by column.
-func (s *server) rowsOf(t *testing.T, table string) []map[string]any {
+// database opens the database beside the server.
+func (s *server) database(t *testing.T) *sql.DB {
 	t.Helper()
 	driver, source := "pgx", s.Database
 	if file, embedded := strings.CutPrefix(s.Database, "sqlite://"); embedded {
-		driver, source = "sqlite", file
+		driver, source = "sqlite", file+"?_pragma=busy_timeout(5000)"
 	}
 	db, err := sql.Open(driver, source)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// rowsOf is what the database holds in the table, column by column.
+func (s *server) rowsOf(t *testing.T, table string) []map[string]any {
+	t.Helper()
+	db := s.database(t)
 	found, err := db.QueryContext(t.Context(), "SELECT * FROM "+table)
 	if err != nil {
 		t.Fatal(err)

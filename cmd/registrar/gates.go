@@ -10,6 +10,7 @@ import (
 	"github.com/seed-9c856424/registrar/internal/config"
 	"github.com/seed-9c856424/registrar/internal/metrics"
 	"github.com/seed-9c856424/registrar/internal/ratelimit"
+	"github.com/seed-9c856424/registrar/internal/tenant"
 )
 
 // The limits that no setting changes: refused registrations of one address, tries of
@@ -46,8 +47,15 @@ func newGates(settings *config.Config, m *metrics.Metrics, log *slog.Logger) (*g
 	}
 	registration := gate("registration", settings.RegistrationRate.Limit)
 	registration.Policy.Ranges = settings.SharedEgress
+	ceiling := gate("ceiling", settings.RegistrationCeiling.Limit)
 	g := &gates{
-		admit: registration.Take, readmit: registration.Return, refused: gate("refusal", refusalRate).Take,
+		admit: func(ctx context.Context, from netip.Addr) error {
+			if err := registration.Take(ctx, from); err != nil {
+				return err
+			}
+			return ceiling.TakeName(ctx, tenant.DefaultID)
+		},
+		readmit: registration.Return, refused: gate("refusal", refusalRate).Take,
 		addressLogin: gate("login", addressLoginRate).Take, userLogin: gate("user", userLoginRate).TakeName,
 		attempt:     gate("attempt", attemptRate).Take,
 		fetchCaller: gate("fetch", fetchCallerRate).Take, fetchHost: gate("fetch-host", fetchHostRate).TakeName,

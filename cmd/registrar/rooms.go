@@ -22,7 +22,7 @@ import (
 )
 
 // assemble puts the rooms behind the API together.
-func assemble(ctx context.Context, settings *config.Config, db *store.Store, limits *gates, trail *trail, m *metrics.Metrics, outside network, log *slog.Logger) (httpapi.Options, error) {
+func assemble(ctx context.Context, settings *config.Config, db *store.Store, limits *gates, trail *trail, used *usage, m *metrics.Metrics, outside network, log *slog.Logger) (httpapi.Options, error) {
 	t := settings.Tenant()
 	sealer, err := newSealer(settings)
 	if err != nil {
@@ -38,13 +38,14 @@ func assemble(ctx context.Context, settings *config.Config, db *store.Store, lim
 	}
 	countFetch := func(_ context.Context, e fetch.Event) { m.Fetched(e.Kind, e.Outcome, e.Duration) }
 	outbound := newOutbound(settings, limits, observeFetch(trail.countFetch, countFetch), outside)
+	quota := &registration.Quota{Store: db, Tenant: t.ID, Max: settings.Quota(), Now: time.Now}
 	return httpapi.Options{
 		Tenant: t,
 		Registry: &registration.Service{
-			Store: db, Admit: limits.admit, Readmit: limits.readmit, StatementKeys: outbound.statementKeys, Now: time.Now, Random: rand.Reader,
+			Store: db, Admit: limits.admit, Readmit: limits.readmit, Quota: quota.Take, StatementKeys: outbound.statementKeys, Now: time.Now, Random: rand.Reader,
 		},
 		Authorization: &authorization.Service{
-			Store: db, Signer: keys, Recheck: recheck(t, logins), Admit: limits.admit, Document: outbound.document, Keys: outbound.keys,
+			Store: db, Signer: keys, Recheck: recheck(t, logins), Admit: limits.admit, Quota: quota.Take, Used: used.mark, Document: outbound.document, Keys: outbound.keys,
 			Now: time.Now, Random: rand.Reader,
 		},
 		Login:          logins,

@@ -72,7 +72,9 @@ func (p *process) serve(ctx context.Context, migrate bool) error {
 	defer func() { _ = limits.close() }()
 	trail := newTrail(db, settings.Tenant().ID, log)
 	defer trail.stop()
-	options, err := assemble(ctx, settings, db, limits, trail, m, p.outside, log)
+	used := newUsage(db, settings.Tenant().ID, log)
+	defer used.stop()
+	options, err := assemble(ctx, settings, db, limits, trail, used, m, p.outside, log)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,9 @@ import (
 
 	"github.com/seed-9c856424/registrar/internal/config"
 	"github.com/seed-9c856424/registrar/internal/httpapi"
+	"github.com/seed-9c856424/registrar/internal/metrics"
 	"github.com/seed-9c856424/registrar/internal/registration"
+	"github.com/seed-9c856424/registrar/internal/tenant"
 	"github.com/seed-9c856424/registrar/internal/testenv"
 	"github.com/seed-9c856424/registrar/migrations"
 )
@@ -563,8 +565,11 @@ func TestPanicIsAnsweredWithoutDetails(t *testing.T) {
 	log, limits := &logBuffer{}, &gates{}
 	limits.unlimit()
 	handler, err := httpapi.New(httpapi.Options{
-		Tenant:      settings.Tenant(),
-		Registry:    &registration.Service{Store: panicking{}, Admit: limits.admit, Readmit: limits.readmit, Now: time.Now, Random: rand.Reader},
+		Tenant: settings.Tenant(),
+		Registry: &registration.Service{
+			Store: panicking{}, Admit: limits.admit, Readmit: limits.readmit, Quota: new(registration.Quota).Take, Now: time.Now, Random: rand.Reader,
+		},
+		Observe:     observe(metrics.New(version), tenant.DefaultID),
 		Refused:     limits.refused,
 		MaxBody:     int64(settings.MaxBody),
 		RequestTime: requestTime,

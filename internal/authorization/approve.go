@@ -41,6 +41,7 @@ func (s *Service) Approve(ctx context.Context, t *tenant.Tenant, r *Request, who
 	if err != nil {
 		return "", err
 	}
+	s.Used(t.ID, r.Client.ID)
 	return answer(r.RedirectURI,
 		parameter{"code", code.Reveal()},
 		parameter{"state", r.State},
@@ -52,6 +53,9 @@ func (s *Service) Approve(ctx context.Context, t *tenant.Tenant, r *Request, who
 func (s *Service) admit(ctx context.Context, r *Request, who *Identity) error {
 	if r.Client.Origin != registration.OriginDocument || r.Client.Version > 0 {
 		return nil
+	}
+	if err := s.Quota(ctx); err != nil {
+		return err
 	}
 	return s.Store.SaveDocument(ctx, firstSeen(r.Client, r.By), r.By.Act(s.now(), registration.ActorUser(who.User.Subject), ""))
 }

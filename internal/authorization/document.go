@@ -127,6 +127,9 @@ func (s *Service) await(ctx context.Context, client *registration.Client, by reg
 	if err := s.Admit(ctx, by.From); err != nil {
 		return err
 	}
+	if err := s.Quota(ctx); err != nil {
+		return err
+	}
 	if err := s.Store.SaveDocument(ctx, firstSeen(client, by), by.Act(s.now(), registration.ActorClient, "")); err != nil {
 		return err
 	}

@@ -44,8 +44,12 @@ type Service struct {
 	// returned as it is, and nothing has changed.
 	Recheck func(ctx context.Context, t *tenant.Tenant, subject string) error
 	// Admit is asked before a client that is known by its document is stored to wait for
-	// approval, as for a registration. Its error is returned as it is.
+	// approval, as for a registration, and Quota before any such client is stored. Their
+	// errors are returned as they are.
 	Admit func(ctx context.Context, from netip.Addr) error
+	Quota func(ctx context.Context) error
+	// Used is told of each client that a user approved or that got a token.
+	Used func(tenant, clientID string)
 	// Document returns the metadata document at the URL. It returns an *oauth.Error of code
 	// invalid_client_metadata or invalid_redirect_uri for one that breaks a rule, of
 	// temporarily_unavailable for one that cannot be had; any other error is returned as it

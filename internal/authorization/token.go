@@ -62,7 +62,12 @@ func (s *Service) Token(ctx context.Context, t *tenant.Tenant, r TokenRequest) (
 	if !slices.Contains(client.Metadata.GrantTypes, r.GrantType) {
 		return nil, errGrantNotRegistered
 	}
-	return perform(s, ctx, t, client, r)
+	tokens, err := perform(s, ctx, t, client, r)
+	if err != nil {
+		return nil, err
+	}
+	s.Used(t.ID, client.ID)
+	return tokens, nil
 }
 
 func invalidGrant(description string) error {

@@ -68,6 +68,9 @@ func newWorld(tb testing.TB, changes ...func(*tenant.Policy)) *world {
 	w.Service = &Service{
 		Store: w.store, Signer: w.keys, Now: func() time.Time { return w.clock }, Random: rand.Reader,
 		Recheck: func(context.Context, *tenant.Tenant, string) error { return errors.New("not to be asked") },
+		Admit:   func(context.Context, netip.Addr) error { return nil },
+		Quota:   func(context.Context) error { return nil },
+		Used:    func(string, string) {},
 		Document: func(context.Context, *tenant.Tenant, string, netip.Addr) (*Document, error) {
 			return nil, errors.New("not to be fetched")
 		},

@@ -39,9 +39,13 @@ type Config struct {
 
 	RegistrationMode tenant.RegistrationMode `env:"REGISTRATION_MODE" envDefault:"open"`
 	RegistrationRate Rate                    `env:"REGISTRATION_RATE" envDefault:"10/1h"`
-	Approval         Approval                `env:"APPROVAL" envDefault:"none"`
-	SharedEgress     Egress                  `env:"SHARED_EGRESS"`
-	TrustedProxies   Proxies                 `env:"TRUSTED_PROXIES"`
+	// RegistrationCeiling is for all addresses together, and ClientQuota how many clients
+	// there may be; 0 is any number.
+	RegistrationCeiling Rate     `env:"REGISTRATION_CEILING" envDefault:"1000/1h"`
+	ClientQuota         int      `env:"CLIENT_QUOTA" envDefault:"100000"`
+	Approval            Approval `env:"APPROVAL" envDefault:"none"`
+	SharedEgress        Egress   `env:"SHARED_EGRESS"`
+	TrustedProxies      Proxies  `env:"TRUSTED_PROXIES"`
 
 	Scopes                Words                `env:"SCOPES" envDefault:"openid profile email offline_access"`
 	DefaultScopes         Words                `env:"DEFAULT_SCOPES"`
@@ -264,6 +268,14 @@ func portOf(addr string) string {
 		return defaultPort
 	}
 	return port
+}
+
+// Quota is how many clients there may be; 0 is any number.
+func (c *Config) Quota() int {
+	if c.RegistrationRate.Off {
+		return 0
+	}
+	return c.ClientQuota
 }
 
 // sqliteScheme leads the URL of a database that is a file.

@@ -62,6 +62,7 @@ func (c *Config) registrationChecks() []check {
 	methods := c.Tenant().Policy.AuthMethods
 	return []check{
 		{!slices.Contains(registrationModes, c.RegistrationMode), "REGISTRATION_MODE", "it must be open, token or closed"},
+		{c.ClientQuota < 0, "CLIENT_QUOTA", "it must be a number of clients, or 0 for any"},
 		{c.Approval != ApprovalNone && c.Approval != ApprovalRequired, "APPROVAL", "it must be none or required"},
 		{len(c.Scopes) == 0 || !all(c.Scopes, scopeToken.MatchString), "SCOPES", "it must be scope tokens separated by spaces (RFC 6749 §3.3)"},
 		{!subset(c.DefaultScopes, c.Scopes), "DEFAULT_SCOPES", "each must be one of " + Prefix + "SCOPES"},

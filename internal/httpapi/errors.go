@@ -48,8 +48,11 @@ var statuses = map[oauth.Code]int{
 	oauth.TemporarilyUnavailable:      http.StatusServiceUnavailable,
 }
 
-// retrySeconds is the advice that goes with an outage.
+// retrySeconds is the advice that goes with an outage, and retryAfter with what an error
+// without a time of its own is answered.
 const retrySeconds = 5
+
+var retryAfter = map[int]int{http.StatusServiceUnavailable: retrySeconds, http.StatusTooManyRequests: 60}
 
 // refusals are the words for the statuses that the router and the body reader answer.
 var refusals = map[int]string{
@@ -82,9 +85,7 @@ func answerTo(err error) answer {
 		return answer{http.StatusTooManyRequests, oauth.RateLimitExceeded, exceeded.Error(), exceeded.RetrySeconds()}
 	case errors.As(err, &oauthError):
 		a := answer{status: statuses[oauthError.Code], code: oauthError.Code, description: oauthError.Description}
-		if a.status == http.StatusServiceUnavailable {
-			a.retry = retrySeconds
-		}
+		a.retry = retryAfter[a.status]
 		return a
 	case errors.As(err, &tooLarge):
 		return refusal(http.StatusRequestEntityTooLarge)

@@ -30,6 +30,8 @@ const (
 	ActorClient = "client"
 	// ActorOperator acts at the command line.
 	ActorOperator = "operator"
+	// ActorServer acts by the policy alone.
+	ActorServer = "server"
 )
 
 // ActorUser is a user who is logged in.

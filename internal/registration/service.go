@@ -25,6 +25,9 @@ type Service struct {
 	// of a registration that was admitted and could not be stored.
 	Admit   func(ctx context.Context, from netip.Addr) error
 	Readmit func(ctx context.Context, from netip.Addr)
+	// Quota is asked before any registration is stored. Its error refuses it and is returned
+	// as it is.
+	Quota func(ctx context.Context) error
 	// StatementKeys returns the keys at the jwks_uri of an issuer of software statements.
 	// from is who is the cause of it. It returns an *oauth.Error of code
 	// temporarily_unavailable where they cannot be had.
@@ -72,6 +75,9 @@ func (s *Service) Register(ctx context.Context, t *tenant.Tenant, access Access,
 		if err := s.Admit(ctx, access.From); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.Quota(ctx); err != nil {
+		return nil, err
 	}
 	registered, err := s.mint(t, access, metadata, defaulted)
 	if err != nil {

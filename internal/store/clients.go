@@ -180,27 +180,38 @@ func (s *Store) SetStatus(ctx context.Context, tenant, id string, status registr
 	return err
 }
 
-const deleteClient = `DELETE FROM clients WHERE tenant = ? AND id = ?
-	RETURNING created_at, created_from, created_agent, created_trace, initial_token`
+const (
+	deleteClient   = `DELETE FROM clients WHERE tenant = ? AND id = ?` + deletedColumns
+	deletedColumns = ` RETURNING created_at, created_from, created_agent, created_trace, initial_token`
+)
 
 // Delete implements [registration.Store].
 func (s *Store) Delete(ctx context.Context, tenant, id string, act registration.Act) error {
 	if !storable(tenant, id) {
 		return registration.ErrNotFound
 	}
+	deleted, err := s.deleteClient(ctx, deleteClient, tenant, id, act)
+	if err == nil && !deleted {
+		return registration.ErrNotFound
+	}
+	return err
+}
+
+// deleteClient makes the deletion and, if it finds its row, the entries of it.
+func (s *Store) deleteClient(ctx context.Context, sentence, tenant, id string, act registration.Act) (deleted bool, err error) {
 	deletion := newEntry(tenant, audit.ClientDeleted, id, act)
-	err := s.transact(ctx, "delete a client", func(tx *gorm.DB) error {
+	err = s.transact(ctx, "delete a client", func(tx *gorm.DB) error {
 		r := clientRow{Tenant: tenant, ID: id}
-		err := tx.Raw(deleteClient, tenant, id).Row().Scan(&r.CreatedAt, &r.CreatedFrom, &r.CreatedAgent, &r.CreatedTrace, &r.InitialToken)
+		err := tx.Raw(sentence, tenant, id).Row().Scan(&r.CreatedAt, &r.CreatedFrom, &r.CreatedAgent, &r.CreatedTrace, &r.InitialToken)
 		if err != nil {
 			return err
 		}
 		return tx.Clauses(clause.OnConflict{DoNothing: true}).Create(append(r.registrationEntry(), deletion)).Error
 	})
 	if errors.Is(err, sql.ErrNoRows) {
-		return registration.ErrNotFound
+		return false, nil
 	}
-	return err
+	return err == nil, err
 }
 
 // registrant is who registered the client.

@@ -42,6 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) registration.Store) {
 		{"initial access tokens", initialTokens},
 		{"a client takes a use of its token", createWithToken},
 		{"of parallel uses of a token as many win as are left", parallelUses},
+		{"clients that were never used give way", reclaim},
 		{"a client is deleted once", deleteTwice},
 		{"a cancelled call changes nothing", cancelled},
 		{"of parallel updates one wins", parallelUpdates},
