@@ -256,47 +256,84 @@ func badDocument(t *testing.T, s *server, e *elsewhere, host, from string, answe
 	}
 }
 
-// TestDocumentAddresses: C-06, M-06 and M-07. No packet goes where none may.
-func TestDocumentAddresses(t *testing.T) {
-	for name, c := range map[string]struct {
-		id        string
-		addresses []string
-	}{
-		"metadata service":    {"https://169.254.169.254/latest/meta-data", nil},
-		"private":             {"https://10.0.0.1/client.json", nil},
-		"loopback":            {"https://[::1]/client.json", nil},
-		"unique local":        {"https://[fd00::1]/client.json", nil},
-		"mapped":              {"https://[::ffff:127.0.0.1]/client.json", nil},
-		"decimal":             {"https://2130706433/client.json", nil},
-		"octal":               {"https://0177.0.0.1/client.json", nil},
-		"localhost":           {"https://localhost/client.json", []string{"127.0.0.1"}},
-		"a name of a private": {docURL, []string{"192.168.1.1"}},
-		"a name of both":      {docURL, []string{publicAddress, "10.0.0.1"}},
-		"a name of NAT64":     {docURL, []string{"64:ff9b::7f00:1"}},
-		"a name of nothing":   {docURL, []string{}},
-		"another port":        {"https://client.example:8443/client.json", nil},
-	} {
-		t.Run(name, func(t *testing.T) {
-			e := newElsewhere(t)
-			s := startServerIn(t, e.network(), nil)
-			e.answers(docURL, document(docURL, nil))
-			if c.addresses != nil {
-				u, _ := url.Parse(c.id)
-				e.resolve(u.Hostname(), c.addresses...)
-			}
-			page := s.visitor(t).get(t, "/oauth/authorize?"+authorizationRequest(c.id, callback, nil).Encode())
-			if page.Status != http.StatusBadRequest && page.Status != http.StatusServiceUnavailable {
-				t.Errorf("%s", page)
-			}
-			if e.dials() != 0 {
-				t.Errorf("connected to %v", e.dialled)
-			}
-			answer := s.token(t, refreshing(c.id, "x"), nil)
-			if answer.Status != http.StatusServiceUnavailable && answer.Status != http.StatusUnauthorized || e.dials() != 0 {
-				t.Errorf("%s, connected to %v", answer, e.dialled)
-			}
-		})
-	}
+// privateAddresses are those that nothing is fetched from, and what their names resolve to.
+var privateAddresses = map[string]struct {
+	url       string
+	addresses []string
+}{
+	"metadata service":    {"https://169.254.169.254/latest/meta-data", nil},
+	"private":             {"https://10.0.0.1/client.json", nil},
+	"loopback":            {"https://[::1]/client.json", nil},
+	"unique local":        {"https://[fd00::1]/client.json", nil},
+	"mapped":              {"https://[::ffff:127.0.0.1]/client.json", nil},
+	"decimal":             {"https://2130706433/client.json", nil},
+	"octal":               {"https://0177.0.0.1/client.json", nil},
+	"localhost":           {"https://localhost/client.json", []string{"127.0.0.1"}},
+	"a name of a private": {"https://private.example/client.json", []string{"192.168.1.1"}},
+	"a name of both":      {"https://both.example/client.json", []string{publicAddress, "10.0.0.1"}},
+	"a name of NAT64":     {"https://nat64.example/client.json", []string{"64:ff9b::7f00:1"}},
+	"a name of nothing":   {"https://nothing.example/client.json", []string{}},
+	"another port":        {"https://client.example:8443/client.json", nil},
+}
+
+// TestPrivateAddresses: C-06 and M-06. No packet goes where none may.
+func TestPrivateAddresses(t *testing.T) {
+	key, _ := keyPair(t, "k")
+	eachStoreElsewhere(t, nil, func(t *testing.T, s *server, e *elsewhere) {
+		for name, c := range privateAddresses {
+			t.Run(name, func(t *testing.T) {
+				if u, err := url.Parse(c.url); err != nil {
+					t.Fatal(err)
+				} else if c.addresses != nil {
+					e.resolve(u.Hostname(), c.addresses...)
+				}
+				page := s.visitor(t).get(t, "/oauth/authorize?"+authorizationRequest(c.url, callback, nil).Encode())
+				if page.Status != http.StatusBadRequest && page.Status != http.StatusServiceUnavailable {
+					t.Errorf("%s", page)
+				}
+				if answer := s.token(t, refreshing(c.url, "x"), nil); answer.Status != http.StatusServiceUnavailable && answer.Status != http.StatusUnauthorized {
+					t.Errorf("%s", answer)
+				}
+				registered := s.send(t, request{Method: http.MethodPost, Path: "/oauth/register", Body: with(minimal(), object{
+					"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": c.url,
+				})})
+				if registered.Status == http.StatusCreated {
+					id := registered.str(t, "client_id")
+					s.token(t, signedBy(t, s, key, id), nil).wantError(t, http.StatusServiceUnavailable, "temporarily_unavailable")
+				} else {
+					registered.wantError(t, http.StatusBadRequest, "invalid_client_metadata")
+				}
+				if e.dials() != 0 {
+					t.Errorf("connected to %v", e.dialled)
+				}
+			})
+		}
+	})
+}
+
+// signedBy is a request for the tokens of a code that is none, by a client that signs.
+func signedBy(t *testing.T, s *server, key *ecdsa.PrivateKey, id string) url.Values {
+	t.Helper()
+	claims := object{"iss": id, "sub": id, "aud": s.URL, "jti": rand.Text(), "exp": time.Now().Add(time.Minute).Unix()}
+	return redemption(id, "x", map[string]string{
+		"client_id": "", "client_assertion_type": assertionType, "client_assertion": assertion(t, key, "k", claims),
+	})
+}
+
+// TestDocumentQuota: a client that is known by its document takes a place like any other, when
+// a user approves it.
+func TestDocumentQuota(t *testing.T) {
+	eachStoreElsewhere(t, map[string]string{"REGISTRAR_CLIENT_QUOTA": "1", "REGISTRAR_REGISTRATION_RATE": "10/1h"}, func(t *testing.T, s *server, e *elsewhere) {
+		e.answers(docURL, document(docURL, nil))
+		s.register(t, minimal())
+		v := s.visitor(t)
+		params := authorizationRequest(docURL, callback, nil)
+		login := location(t, v.get(t, "/oauth/authorize?"+params.Encode()))
+		page := v.get(t, v.logIn(t, "ada", login.Query().Get("continue")))
+		if answer := v.answerQuestion(t, page, "approve"); answer.Status != http.StatusTooManyRequests {
+			t.Errorf("%s", answer)
+		}
+	})
 }
 
 // TestDocumentRebinding: M-07. The address that was checked is the one that is dialled,
@@ -554,10 +591,7 @@ func TestKeysThatCannotBeHad(t *testing.T) {
 				key, _ := keyPair(t, "k")
 				e.at("keys.example", c.handler)
 				id := s.register(t, with(minimal(), object{"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://keys.example/jwks"})).str(t, "client_id")
-				claims := object{"iss": id, "sub": id, "aud": s.URL, "jti": rand.Text(), "exp": time.Now().Add(time.Minute).Unix()}
-				answer := s.token(t, redemption(id, "x", map[string]string{
-					"client_id": "", "client_assertion_type": assertionType, "client_assertion": assertion(t, key, "k", claims),
-				}), nil)
+				answer := s.token(t, signedBy(t, s, key, id), nil)
 				if answer.Status != c.status || answer.Body["error"] != c.code || strings.Contains(answer.Text, "bodytext") {
 					t.Errorf("want %d %s: %s", c.status, c.code, answer)
 				}
