@@ -476,3 +476,13 @@ func byForm(t *testing.T, s *server) {
 		})
 	}
 }
+
+// TestRedirectHostDeniedLater: U-25 holds for clients that are older than the policy.
+func TestRedirectHostDeniedLater(t *testing.T) {
+	eachStore(t, func(t *testing.T, before *server) {
+		id := before.public(t, callback, "http://127.0.0.1/cb").str(t, "client_id")
+		s := startServer(t, map[string]string{"REGISTRAR_DATABASE_URL": before.Database, "REGISTRAR_REDIRECT_HOSTS_DENIED": "c.example"})
+		wantPage(t, s.visitor(t).get(t, "/oauth/authorize?"+authorizationRequest(id, callback, nil).Encode()), "invalid_request")
+		s.visitor(t).code(t, authorizationRequest(id, "http://127.0.0.1:5/cb", nil))
+	})
+}

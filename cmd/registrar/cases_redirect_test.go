@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/seed-9c856424/registrar/internal/audit"
 )
 
 func TestRedirectURIs(t *testing.T) {
@@ -224,4 +226,24 @@ func redirectRefused() []refusedCase {
 		add("U-28 blank inside", "https://c.example/c"+blank+"b")
 	}
 	return cases
+}
+
+// TestRedirectHosts: U-25, the hosts that an operator denies, and those that one allows alone.
+func TestRedirectHosts(t *testing.T) {
+	settings := map[string]string{"REGISTRAR_REDIRECT_HOSTS_ALLOWED": "*.c.example d.example", "REGISTRAR_REDIRECT_HOSTS_DENIED": "bad.c.example"}
+	eachStoreWith(t, settings, func(t *testing.T, s *server) {
+		for uri, accepted := range map[string]bool{
+			"https://a.c.example/cb": true, "https://A.C.example:8443/cb": true, "https://d.example/cb": true,
+			"https://c.example/cb": false, "https://bad.c.example/cb": false, "https://BAD.c.example/cb": false, "https://e.example/cb": false,
+			"http://127.0.0.1/cb": true, "com.example.app:/cb": true,
+		} {
+			answer := s.send(t, request{Method: "POST", Path: "/oauth/register", Body: object{"redirect_uris": []string{"https://d.example/", uri}}})
+			if accepted && answer.Status != 201 {
+				t.Errorf("%s: %s", uri, answer)
+			} else if !accepted {
+				answer.wantError(t, 400, "invalid_redirect_uri")
+			}
+		}
+		s.awaitCounted(t, audit.RegistrationRefused, 4)
+	})
 }

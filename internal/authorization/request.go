@@ -114,7 +114,19 @@ func (s *Service) addressee(ctx context.Context, t *tenant.Tenant, params url.Va
 		r.State = params.Get("state")
 	}
 	r.RedirectURI, r.Registered, err = redirection(client.Metadata.RedirectURIs, params.Get("redirect_uri"))
-	return r, err
+	if err != nil {
+		return nil, err
+	}
+	return r, checkRedirectHost(t.Policy, r.RedirectURI)
+}
+
+// checkRedirectHost holds a registration, which can be older, to the hosts that the tenant
+// admits at present.
+func checkRedirectHost(policy tenant.Policy, redirectURI string) error {
+	if host := webHostname(redirectURI); host != "" && !policy.RedirectHosts.Admit(host) {
+		return invalidRequest("redirect_uri", "leads to a host that is not admitted here")
+	}
+	return nil
 }
 
 // errNoClient is a client that never was or is no more, errClientSuspended one that an

@@ -71,12 +71,8 @@ func (s *Service) Register(ctx context.Context, t *tenant.Tenant, access Access,
 	if err != nil {
 		return nil, err
 	}
-	if permit == nil {
-		if err := s.Admit(ctx, access.From); err != nil {
-			return nil, err
-		}
-	}
-	if err := s.Quota(ctx); err != nil {
+	giveBack, err := s.admit(ctx, access, permit)
+	if err != nil {
 		return nil, err
 	}
 	registered, err := s.mint(t, access, metadata, defaulted)
@@ -84,12 +80,27 @@ func (s *Service) Register(ctx context.Context, t *tenant.Tenant, access Access,
 		return nil, err
 	}
 	if err := s.create(ctx, registered.Client, permit); err != nil {
-		if permit == nil {
-			s.Readmit(ctx, access.From)
-		}
+		giveBack()
 		return nil, err
 	}
 	return registered, nil
+}
+
+// admit holds a registration to the limits: the token's are taken as it is stored. It returns
+// what gives back the place that was taken, for one that is not stored after all.
+func (s *Service) admit(ctx context.Context, access Access, permit *InitialAccessToken) (giveBack func(), err error) {
+	giveBack = func() {}
+	if permit == nil {
+		if err := s.Admit(ctx, access.From); err != nil {
+			return nil, err
+		}
+		giveBack = func() { s.Readmit(ctx, access.From) }
+	}
+	if err := s.Quota(ctx); err != nil {
+		giveBack()
+		return nil, err
+	}
+	return giveBack, nil
 }
 
 // mint makes the client, its identifier and its credentials.
