@@ -67,6 +67,7 @@ func (s *server) awaitCounted(t *testing.T, action audit.Action, want int64) []a
 }
 
 func TestAuditTrail(t *testing.T) {
+	t.Parallel() // it waits for what is written now and then
 	eachStore(t, func(t *testing.T, s *server) {
 		t.Run("the life of a client", s.auditLife)
 		t.Run("misuse", s.auditMisuse)
@@ -292,6 +293,7 @@ func TestAuditTail(t *testing.T) {
 }
 
 func TestAuditFollow(t *testing.T) {
+	t.Parallel() // it waits for what is written now and then
 	s := startServer(t, nil)
 	before := s.register(t, minimal()).str(t, "client_id")
 	ctx, interrupt := context.WithCancel(t.Context())
@@ -387,6 +389,7 @@ func TestCleanupTrimsTheTrail(t *testing.T) {
 
 // A client that is known by its document has its entries, and so has what was fetched for it.
 func TestAuditOfDocuments(t *testing.T) {
+	t.Parallel() // it waits for what is written now and then
 	eachStoreElsewhere(t, nil, func(t *testing.T, s *server, e *elsewhere) {
 		const nowhere = "https://nowhere.example/client.json"
 		e.answers(docURL, document(docURL, nil))

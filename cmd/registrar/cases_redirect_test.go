@@ -230,6 +230,7 @@ func redirectRefused() []refusedCase {
 
 // TestRedirectHosts: U-25, the hosts that an operator denies, and those that one allows alone.
 func TestRedirectHosts(t *testing.T) {
+	t.Parallel() // it waits for what is written now and then
 	settings := map[string]string{"REGISTRAR_REDIRECT_HOSTS_ALLOWED": "*.c.example d.example", "REGISTRAR_REDIRECT_HOSTS_DENIED": "bad.c.example"}
 	eachStoreWith(t, settings, func(t *testing.T, s *server) {
 		for uri, accepted := range map[string]bool{

@@ -15,6 +15,7 @@ import (
 // TestSecretsLeakNowhere does everything that a client can do with a secret or a token,
 // also what it should not, and looks for each of them where none belongs.
 func TestSecretsLeakNowhere(t *testing.T) {
+	t.Parallel() // it waits for what is written now and then
 	eachStoreWith(t, map[string]string{"REGISTRAR_LOG_LEVEL": "debug"}, func(t *testing.T, s *server) {
 		k := keyring{}
 		exercise(t, s, k)

@@ -126,8 +126,8 @@ func documentMethod(policy tenant.Policy, asked Metadata, listed any) (oauth.Aut
 	switch {
 	case slices.Contains(secretMethods, said):
 		return "", invalidMetadata("token_endpoint_auth_method", "must not need a secret")
-	case said == oauth.AuthPrivateKeyJWT, supported(said):
-		return said, nil
+	case said == oauth.AuthPrivateKeyJWT && slices.Contains(policy.AuthMethods, said), supported(said):
+		return said, nil // A client that says it signs and has no keys is refused by the rules.
 	}
 	array, _ := listed.([]any)
 	for _, element := range array {

@@ -180,6 +180,15 @@ func TestReadDocumentRefuses(t *testing.T) {
 			}
 		})
 	}
+	t.Run("no keys here", func(t *testing.T) {
+		policy := rulesPolicy()
+		policy.AuthMethods = []oauth.AuthMethod{oauth.AuthNone}
+		signing := map[string]any{"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://client.example/k"}
+		read, err := ReadDocument(policy, documentURL, encoded(t, documentOf(signing)))
+		if err != nil || read.TokenEndpointAuthMethod != oauth.AuthNone {
+			t.Errorf("read %+v, %v", read, err)
+		}
+	})
 	t.Run("no public clients here", func(t *testing.T) {
 		policy := rulesPolicy()
 		policy.AuthMethods = []oauth.AuthMethod{oauth.AuthPrivateKeyJWT}
