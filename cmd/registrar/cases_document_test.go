@@ -339,22 +339,25 @@ func TestDocumentQuota(t *testing.T) {
 // TestDocumentRebinding: M-07. The address that was checked is the one that is dialled,
 // whatever the name resolves to meanwhile.
 func TestDocumentRebinding(t *testing.T) {
-	e := newElsewhere(t)
-	e.answers(docURL, document(docURL, nil))
-	outside := e.network()
-	lookups := 0
-	outside.lookup = func(context.Context, string) ([]netip.Addr, error) {
-		if lookups++; lookups > 1 {
-			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
-		}
-		return []netip.Addr{netip.MustParseAddr(publicAddress)}, nil
-	}
-	s := startServerIn(t, outside, nil)
-	if answer := s.visitor(t).get(t, "/oauth/authorize?"+authorizationRequest(docURL, callback, nil).Encode()); answer.Status != http.StatusFound {
-		t.Errorf("%s", answer)
-	}
-	if want := []string{publicAddress + ":443"}; !slices.Equal(e.dialled, want) || lookups != 1 {
-		t.Errorf("connected to %v after %d lookups, want %v", e.dialled, lookups, want)
+	for name, database := range stores {
+		t.Run(name, func(t *testing.T) {
+			e := newElsewhere(t)
+			e.answers(docURL, document(docURL, nil))
+			outside, lookups := e.network(), 0
+			outside.lookup = func(context.Context, string) ([]netip.Addr, error) {
+				if lookups++; lookups > 1 {
+					return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
+				}
+				return []netip.Addr{netip.MustParseAddr(publicAddress)}, nil
+			}
+			s := startServerIn(t, outside, map[string]string{"REGISTRAR_DATABASE_URL": database(t)})
+			if answer := s.visitor(t).get(t, "/oauth/authorize?"+authorizationRequest(docURL, callback, nil).Encode()); answer.Status != http.StatusFound {
+				t.Errorf("%s", answer)
+			}
+			if want := []string{publicAddress + ":443"}; !slices.Equal(e.dialled, want) || lookups != 1 {
+				t.Errorf("connected to %v after %d lookups, want %v", e.dialled, lookups, want)
+			}
+		})
 	}
 }
 
@@ -386,26 +389,26 @@ func TestDocumentPolicy(t *testing.T) {
 		"its redirect denied": {map[string]string{"REGISTRAR_REDIRECT_HOSTS_DENIED": "c.example"}, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := newElsewhere(t)
-			s := startServerIn(t, e.network(), c.settings)
-			e.answers(docURL, document(docURL, nil))
-			for _, path := range []string{"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"} {
-				if metadata := s.send(t, request{Method: http.MethodGet, Path: path}); metadata.Body["client_id_metadata_document_supported"] != c.supported {
-					t.Errorf("%s", metadata)
+			eachStoreElsewhere(t, c.settings, func(t *testing.T, s *server, e *elsewhere) {
+				e.answers(docURL, document(docURL, nil))
+				for _, path := range []string{"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"} {
+					if metadata := s.send(t, request{Method: http.MethodGet, Path: path}); metadata.Body["client_id_metadata_document_supported"] != c.supported {
+						t.Errorf("%s", metadata)
+					}
 				}
-			}
-			answer := s.visitor(t).get(t, "/oauth/authorize?"+authorizationRequest(docURL, callback, nil).Encode())
-			if !c.accepted {
-				wantPage(t, answer, "invalid_client")
-			} else if answer.Status != http.StatusFound {
-				t.Errorf("%s", answer)
-			}
-			if !c.accepted && e.requests("client.example/") == 0 {
-				s.wantUnknown(t, s.token(t, refreshing(docURL, "x"), nil))
-			}
-			if fetched := e.requests("client.example/") > 0; fetched != (c.accepted || name == "its redirect denied") {
-				t.Errorf("fetched: %t", fetched)
-			}
+				answer := s.visitor(t).get(t, "/oauth/authorize?"+authorizationRequest(docURL, callback, nil).Encode())
+				if !c.accepted {
+					wantPage(t, answer, "invalid_client")
+				} else if answer.Status != http.StatusFound {
+					t.Errorf("%s", answer)
+				}
+				if !c.accepted && e.requests("client.example/") == 0 {
+					s.wantUnknown(t, s.token(t, refreshing(docURL, "x"), nil))
+				}
+				if fetched := e.requests("client.example/") > 0; fetched != (c.accepted || name == "its redirect denied") {
+					t.Errorf("fetched: %t", fetched)
+				}
+			})
 		})
 	}
 }
@@ -422,24 +425,24 @@ func TestDocumentCache(t *testing.T) {
 		"more than a day": {"max-age=31536000", 24 * time.Hour}, "nothing": {"", 5 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := newElsewhere(t)
-			s := startServerIn(t, e.network(), nil)
-			e.at("client.example", func(w http.ResponseWriter, r *http.Request) {
-				w.Header().Set("Cache-Control", c.header)
-				jsonOf(document(docURL, nil))(w, r)
-			})
-			wantFetches := func(want int) {
-				t.Helper()
-				s.visitor(t).get(t, "/oauth/authorize?"+authorizationRequest(docURL, callback, nil).Encode())
-				if n := e.requests("client.example/"); n != want {
-					t.Errorf("%d fetches, want %d", n, want)
+			eachStoreElsewhere(t, nil, func(t *testing.T, s *server, e *elsewhere) {
+				e.at("client.example", func(w http.ResponseWriter, r *http.Request) {
+					w.Header().Set("Cache-Control", c.header)
+					jsonOf(document(docURL, nil))(w, r)
+				})
+				wantFetches := func(want int) {
+					t.Helper()
+					s.visitor(t).get(t, "/oauth/authorize?"+authorizationRequest(docURL, callback, nil).Encode())
+					if n := e.requests("client.example/"); n != want {
+						t.Errorf("%d fetches, want %d", n, want)
+					}
 				}
-			}
-			wantFetches(1)
-			e.advance(c.fresh - 10*time.Second)
-			wantFetches(1)
-			e.advance(10 * time.Second)
-			wantFetches(2)
+				wantFetches(1)
+				e.advance(c.fresh - 10*time.Second)
+				wantFetches(1)
+				e.advance(10 * time.Second)
+				wantFetches(2)
+			})
 		})
 	}
 }
